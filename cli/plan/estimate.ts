@@ -1,8 +1,11 @@
 import { PRICES } from "../../shared/aws/prices.ts";
 import { LARGEST_MESSAGE_BYTES } from "../../shared/aws/quotas.ts";
-import { ITEMS_PER_PAGE } from "../../shared/base/items-per-page.ts";
+import type { RetryPolicy } from "../../shared/base/retry.ts";
 import type { Topology } from "../../shared/definition/topology.ts";
-import { type Delivery, type FleetCounts, modelFleet } from "./fleet-model.ts";
+import { type FleetCounts, modelFleet } from "./model/fleet-model.ts";
+import { countLedgerPages, type SourceShape, sourcePagesOfPartition } from "./model/ledger-pages.ts";
+import type { Delivery } from "./model/modelled-queue.ts";
+import { type PlannedActions, plannedActions, sumOf } from "./planned-actions.ts";
 
 /** What is known of a run before it begins. */
 export interface RunToPlan {
@@ -19,6 +22,9 @@ export interface RunToPlan {
   readonly taskMilliseconds: number;
   /** By which share of the average a task is shorter or longer, at most. */
   readonly spread: number;
+  /** The share of the attempts that fail: 0 to 1. */
+  readonly failures: number;
+  readonly retry: RetryPolicy;
   readonly perSecond?: number | undefined;
   readonly keepsResults: boolean;
 }
@@ -46,6 +52,8 @@ export interface PlannedDollars {
 
 export interface PlannedDelivery {
   readonly requests: PlannedRequests;
+  /** The same requests by their action. */
+  readonly actions: PlannedActions;
   readonly dollars: PlannedDollars;
 }
 
@@ -59,9 +67,6 @@ export interface Estimate {
   readonly random: PlannedDelivery;
 }
 
-/** What a run needs once, whatever its size: its start, its end, and the announcement of its end. */
-const ONCE = { sqs: 12, fifo: 9, updates: 11, reads: 4, invocations: 3 } as const;
-
 /**
  * The model simulates at most so many environments, and so many items. A larger fleet is scaled down with its items, pages and
  * backlog, and a larger run repeats what the model finds in its second half.
@@ -74,13 +79,6 @@ const MODELLED = { environments: 10, leastItems: 8_000, itemsPerSlot: 12, mostIt
  */
 const PRODUCER_PER_SECOND = 5_000;
 
-/**
- * What a partition and a lane of a run need, beside their pages. Metered with `bench/workflows/pages.ts`: 8,000 items in 2, 8, 32
- * and 80 partitions, against the same items as one part.
- */
-const PER_PARTITION = { updates: 20, reads: 6, sqs: 1 } as const;
-const PER_LANE = { sqs: 6, invocations: 2 } as const;
-
 /** The envelope of a message without its item. */
 const ENVELOPE_BYTES = 180;
 /** https://aws.amazon.com/sqs/pricing/ */
@@ -90,10 +88,6 @@ const MESSAGES_PER_REQUEST = 10;
 const WRITE_UNIT_BYTES = 1_024;
 /** What the limit row has for each environment while a limit is in force. See `docs/guides/costs.md`. */
 const SHARE_BYTES = 300;
-/** The limit row is updated at most so often in a second. See `docs/internals/limits.md`. */
-const MOST_LIMIT_UPDATES_PER_SECOND = 200;
-/** Pages of the ledger in a block. */
-const PAGES_PER_BLOCK = 1_000;
 
 /**
  * Lambda starts with 5 concurrent batches, and adds up to 300 in a minute.
@@ -102,20 +96,25 @@ const PAGES_PER_BLOCK = 1_000;
 const SCALING = { first: 5, perSecond: 5 } as const;
 
 /**
- * Computes what a run needs, from what is known before it begins. It assumes that every item succeeds at its first attempt.
+ * Computes what a run needs, from what is known before it begins. It assumes that the share `failures` of the attempts fails,
+ * evenly over the run, that each page of the source takes as long as the first one, and that partitions have the same size.
  *
  * @example estimate({ ...run, items: 1_000_000, taskMilliseconds: 300 }).ordered.dollars.sum // 0.31
  */
 export function estimate(run: RunToPlan): Estimate {
   const modelled = { ordered: consumers(run, "ordered"), random: consumers(run, "random") };
-  const work = workSeconds(run, modelled.ordered.milliseconds / 1_000);
-  const pages = Math.ceil(run.items / run.itemsPerSourcePage);
+  const modelledSeconds = modelled.ordered.milliseconds / 1_000;
+  const lanes = lanesOf(run);
+  const isPaced =
+    run.perSecond !== undefined && run.perSecond * (run.taskMilliseconds / 1_000) < run.topology.concurrency;
   const bounds: readonly (readonly [Bound, number])[] = [
-    [run.perSecond === undefined || !isPaced(run) ? "concurrency" : "rate limit", work],
-    ["source", (pages * run.pageMilliseconds) / 1_000 / lanesOf(run)],
-    ["producer", run.items / PRODUCER_PER_SECOND / lanesOf(run)],
+    [isPaced ? "rate limit" : "concurrency", workSecondsOf(run)],
+    ["source", (sourcePages(run) * run.pageMilliseconds) / 1_000 / lanes],
+    ["producer", run.items / PRODUCER_PER_SECOND / lanes],
   ];
-  const [bound, seconds] = bounds.reduce((slowest, each) => (each[1] > slowest[1] ? each : slowest));
+  const [bound] = bounds.reduce((slowest, each) => (each[1] > slowest[1] ? each : slowest));
+  // If the source or the producer is slowest, the environments wait for messages, so it does not matter that they start slowly.
+  const seconds = bound === "concurrency" || bound === "rate limit" ? withRamp(run, modelledSeconds) : modelledSeconds;
   return {
     seconds,
     bound,
@@ -128,31 +127,54 @@ export function estimate(run: RunToPlan): Estimate {
 const lanesOf = ({ partitions = 1, topology }: RunToPlan): number =>
   Math.max(1, Math.min(partitions, topology.producer.environments - 1));
 
-/** Whether the rate limit, and not the slots, decides how many tasks start. */
-const isPaced = ({ perSecond = Number.POSITIVE_INFINITY, topology, taskMilliseconds }: RunToPlan): boolean =>
-  perSecond * (taskMilliseconds / 1_000) < topology.concurrency;
+const sourcePages = (run: RunToPlan): number => (run.partitions ?? 1) * sourcePagesOfPartition(shapeOf(run));
+
+const shapeOf = ({ items, itemsPerSourcePage, partitions = 1 }: RunToPlan): SourceShape => ({
+  items,
+  itemsPerSourcePage,
+  partitions,
+});
+
+/** How many attempts an item has, on average. */
+const attemptsPerItem = ({ failures, retry }: RunToPlan): number =>
+  failures === 1 ? retry.attempts : (1 - failures ** retry.attempts) / (1 - failures);
+
+/** How long the attempts take if all slots are always busy, or as many attempts start as the rate allows. */
+function workSecondsOf(run: RunToPlan): number {
+  const { items, taskMilliseconds, topology, perSecond = Number.POSITIVE_INFINITY } = run;
+  const attempts = items * attemptsPerItem(run);
+  return Math.max((attempts * taskMilliseconds) / 1_000 / topology.concurrency, attempts / perSecond);
+}
 
 /** What the consumers do, simulated for a part of the fleet and of the run. */
 function consumers(run: RunToPlan, order: Delivery): FleetCounts {
-  const { taskMilliseconds, spread, keepsResults } = run;
+  const { taskMilliseconds, spread, failures, retry, keepsResults, perSecond } = run;
   const scale = scaleOf(run);
   const topology = scaled(run.topology, scale);
-  const fleet = {
-    ...{ topology, taskMilliseconds, spread, delivery: order, keepsResults },
-    itemsPerPage: itemsPerPage(run) * scale,
-    perSecond: run.perSecond === undefined ? undefined : run.perSecond * scale,
+  // A producer sends only so many messages in a second, however fast its source is.
+  const pageMilliseconds = Math.max(run.pageMilliseconds, (1_000 * run.itemsPerSourcePage) / PRODUCER_PER_SECOND);
+  const model = (items: number) => {
+    // Only a part of the partitions has so few items.
+    const partitions = Math.max(1, Math.round(((run.partitions ?? 1) * items) / run.items));
+    return modelFleet({
+      ...{ topology, scale, keepsResults, delivery: order },
+      source: { ...shapeOf(run), items, partitions, pageMilliseconds, lanes: lanesOf(run) },
+      tasks: {
+        ...{ milliseconds: taskMilliseconds, spread, failures, retry },
+        perSecond: perSecond === undefined ? undefined : perSecond * scale,
+      },
+    });
   };
-  const items = Math.ceil(run.items * scale);
   const enough = Math.max(
     MODELLED.leastItems,
     MODELLED.itemsPerSlot * topology.concurrency,
     order === "random" ? 3 * topology.maxBacklog : 0,
   );
-  const most = Math.min(enough, MODELLED.mostItems);
-  if (items <= most) return times(modelFleet({ ...fleet, items }), 1 / scale);
-  const whole = modelFleet({ ...fleet, items: most });
-  const half = modelFleet({ ...fleet, items: most / 2 });
-  const factor = (items - most) / (most / 2);
+  const most = Math.floor(Math.min(enough, MODELLED.mostItems) / scale);
+  if (run.items <= most) return times(model(run.items), 1 / scale);
+  const whole = model(most);
+  const half = model(most / 2);
+  const factor = (run.items - most) / (most / 2);
   const counts = { ...whole };
   for (const key of Object.keys(whole) as (keyof FleetCounts)[]) counts[key] += factor * (whole[key] - half[key]);
   return times(counts, 1 / scale);
@@ -176,13 +198,8 @@ function times(counts: FleetCounts, factor: number): FleetCounts {
   return all;
 }
 
-/** A page of the source that is larger than one of the ledger is divided. */
-function itemsPerPage({ itemsPerSourcePage }: RunToPlan): number {
-  return itemsPerSourcePage / Math.ceil(itemsPerSourcePage / ITEMS_PER_PAGE);
-}
-
 /** How long the tasks take, with the time in which Lambda adds environments. */
-function workSeconds({ topology: { environments } }: RunToPlan, seconds: number): number {
+function withRamp({ topology: { environments } }: RunToPlan, seconds: number): number {
   const { first, perSecond } = SCALING;
   if (environments <= first) return seconds;
   const rampSeconds = (environments - first) / perSecond;
@@ -193,72 +210,56 @@ function workSeconds({ topology: { environments } }: RunToPlan, seconds: number)
 }
 
 function delivery(run: RunToPlan, fleet: FleetCounts, seconds: number): PlannedDelivery {
-  const { topology, items, keepsResults } = run;
+  const { topology, items } = run;
   const messageBytes = run.itemBytes + ENVELOPE_BYTES;
   const perRequest = Math.max(1, Math.min(MESSAGES_PER_REQUEST, Math.floor(LARGEST_MESSAGE_BYTES / messageBytes)));
-  const pages = Math.ceil(items / itemsPerPage(run));
-  const fills = Math.max(0, Math.ceil((items - topology.maxBacklog) / (topology.maxBacklog / 2)));
-  const slices = Math.max(fills, Math.ceil(seconds / topology.producer.sliceSeconds) - 1, 0) * (fills > 0 ? 1 : 0);
-  const sends = Math.ceil(items / perRequest);
-  const { partitions = 0 } = run;
-  const lanes = partitions === 0 ? 0 : lanesOf(run);
-  const sqs =
-    ONCE.sqs +
-    partitions * PER_PARTITION.sqs +
-    lanes * PER_LANE.sqs +
-    sends +
-    4 * slices +
-    fleet.receives +
-    fleet.deletes +
-    fleet.mappingRequests +
-    fleet.visibilityChanges +
-    fleet.depthRequests;
-  // One more update in each second begins the next epoch.
-  const activeSeconds = fleet.environmentMilliseconds / 1_000;
-  const limitUpdates = Math.min(activeSeconds + seconds, (MOST_LIMIT_UPDATES_PER_SECOND + 1) * seconds);
-  // A page is written, gets a checkpoint, and is entered into its block when it is complete.
-  const updates =
-    ONCE.updates +
-    partitions * PER_PARTITION.updates +
-    3 * pages +
-    2 * Math.ceil(pages / PAGES_PER_BLOCK) +
-    2 * slices +
-    fleet.outcomeWrites +
-    limitUpdates;
-  const reads = ONCE.reads + partitions * PER_PARTITION.reads + fleet.runReads;
-  // The compaction reads each object once.
-  const objects = keepsResults ? fleet.resultObjects : 0;
-  const s3Writes = keepsResults ? objects * 1.002 + 4 : 0;
-  const invocations = ONCE.invocations + lanes * PER_LANE.invocations + fleet.invocations + slices;
+  const lanes = lanesOf(run);
+  const actions = plannedActions({
+    ...{ fleet, topology, seconds, lanes, messagesPerRequest: perRequest },
+    ...{ items, pages: countLedgerPages(shapeOf(run)), sourcePages: sourcePages(run), partitions: run.partitions },
+    pageSeconds: run.pageMilliseconds / 1_000,
+    keepsResults: run.keepsResults,
+  });
+  const { sqs, dynamoDb, s3, controlMessages, slices } = actions;
+  const updates = dynamoDb.UpdateItem;
+  const reads = sumOf(dynamoDb) - updates;
+  const requested = sumOf(sqs);
 
   const extraChunks = (count: number, bytes: number) => count * (Math.max(1, Math.ceil(bytes / BILLED_BYTES)) - 1);
   const billed =
-    sqs +
-    extraChunks(sends, perRequest * messageBytes) +
-    extraChunks(fleet.receives, (items / Math.max(1, fleet.receives)) * messageBytes);
+    requested +
+    extraChunks(sqs.SendMessageBatch, perRequest * messageBytes) +
+    extraChunks(sqs.ReceiveMessage, (items / Math.max(1, sqs.ReceiveMessage)) * messageBytes);
   const limitUnits =
     run.perSecond === undefined ? 1 : 1 + Math.ceil((SHARE_BYTES * topology.environments) / WRITE_UNIT_BYTES);
-  const { sqs: sqsPrices, lambda, dynamoDb, s3 } = PRICES;
-  const producerSeconds = items / PRODUCER_PER_SECOND + 2 * Math.max(1, lanes);
+  const prices = PRICES;
   const gigabyteSeconds =
-    activeSeconds * (topology.consumer.memoryMb / 1_024) + producerSeconds * (topology.producer.memoryMb / 1_024);
+    (fleet.environmentMilliseconds / 1_000) * (topology.consumer.memoryMb / 1_024) +
+    actions.producerSeconds * (topology.producer.memoryMb / 1_024);
+  const lambda = fleet.invocations + controlMessages + slices;
   const dollars = {
     sqs:
-      billed * sqsPrices.standardRequest +
-      (ONCE.fifo + 4 * slices) * (sqsPrices.fifoRequest - sqsPrices.standardRequest),
-    dynamoDb: (updates + limitUpdates * (limitUnits - 1)) * dynamoDb.writeUnit + reads * dynamoDb.readUnit,
-    lambda: gigabyteSeconds * lambda.arm64GigabyteSecond + invocations * lambda.request,
-    s3: s3Writes * s3.write + objects * s3.read,
+      billed * prices.sqs.standardRequest +
+      FIFO_REQUESTS * (controlMessages + slices) * (prices.sqs.fifoRequest - prices.sqs.standardRequest),
+    dynamoDb:
+      (updates + actions.limitUpdates * (limitUnits - 1)) * prices.dynamoDb.writeUnit +
+      reads * prices.dynamoDb.readUnit,
+    lambda: gigabyteSeconds * prices.lambda.arm64GigabyteSecond + lambda * prices.lambda.request,
+    s3: (s3.PutObject + s3.ListObjectsV2) * prices.s3.write + s3.GetObject * prices.s3.read,
   };
   return {
     requests: {
-      sqs: Math.round(sqs),
+      sqs: Math.round(requested),
       dynamoDb: Math.round(updates + reads),
       dynamoDbWrites: Math.round(updates),
       dynamoDbReads: Math.round(reads),
-      lambda: Math.round(invocations),
-      s3: Math.round(s3Writes + objects),
+      lambda: Math.round(lambda),
+      s3: Math.round(sumOf(s3)),
     },
+    actions,
     dollars: { ...dollars, sum: dollars.sqs + dollars.dynamoDb + dollars.lambda + dollars.s3 },
   };
 }
+
+/** A message of the control queue is sent, received, hidden and deleted. */
+const FIFO_REQUESTS = 4;

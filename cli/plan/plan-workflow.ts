@@ -16,6 +16,8 @@ export interface PlanSettings {
   readonly taskSeconds: number;
   /** By which share of the average a task is shorter or longer, at most. */
   readonly spread: number;
+  /** The share of the attempts that fail. Default: none. */
+  readonly failures?: number | undefined;
   /** The number of items, instead of what the source says. */
   readonly items?: number | undefined;
 }
@@ -26,6 +28,7 @@ export interface Plan extends Estimate {
   readonly source: SourceFacts;
   readonly taskSeconds: number;
   readonly spread: number;
+  readonly failures: number;
   readonly concurrency: number;
   /** The rate limit of the workflow, in attempts per second. */
   readonly perSecond: number | undefined;
@@ -46,12 +49,17 @@ export async function planWorkflow(workflow: Workflow, settings: PlanSettings): 
   return EXIT.succeeded;
 }
 
-/** Computes a plan of a run of a workflow. */
+/**
+ * Computes a plan of a run of a workflow.
+ *
+ * @param now Measures how long the first page takes, in milliseconds. Default: the clock of this machine.
+ */
 export async function planOf(
   workflow: Workflow,
-  { taskSeconds, spread, items: given }: Omit<PlanSettings, "json">,
+  { taskSeconds, spread, failures = 0, items: given }: Omit<PlanSettings, "json">,
+  now?: () => number,
 ): Promise<Plan> {
-  const source = await sourceFacts(workflow, { given }).catch(explainWait);
+  const source = await sourceFacts(workflow, { given, ...(now !== undefined && { now }) }).catch(explainWait);
   const { rateLimit, results, concurrency } = workflow;
   const perSecond = rateLimit?.perSecond;
   const keepsResults = results !== undefined;
@@ -65,10 +73,22 @@ export async function planOf(
     partitions: source.partitions,
     taskMilliseconds: taskSeconds * 1_000,
     spread,
+    failures,
+    retry: workflow.retry,
     perSecond,
     keepsResults,
   });
-  return { workflow: workflow.name, source, taskSeconds, spread, concurrency, perSecond, keepsResults, ...estimated };
+  return {
+    workflow: workflow.name,
+    source,
+    taskSeconds,
+    spread,
+    failures,
+    concurrency,
+    perSecond,
+    keepsResults,
+    ...estimated,
+  };
 }
 
 function explainWait(error: unknown): never {

@@ -28,6 +28,7 @@ export function planText(plan: Plan): string {
     ["items", `${count(source.items)}, ${BASES[source.basis]}`],
     ["partitions", partitionsText(source)],
     ["time", `about ${seconds(plan.seconds)}: ${BOUNDS[bound](plan)}`],
+    ["attempts", attemptsText(plan)],
   ];
   const row = (name: string, value: (delivery: PlannedDelivery) => string) => [name, value(ordered), value(random)];
   const requests = [
@@ -51,6 +52,11 @@ export function planText(plan: Plan): string {
         "in them. Nothing was written.",
     ),
   ].join("\n");
+}
+
+function attemptsText({ failures }: Plan): string {
+  if (failures === 0) return "each succeeds at once: --failures plans with attempts that fail";
+  return `${+(100 * failures).toFixed(1)} % of them fail, and are tried again as the workflow says`;
 }
 
 function partitionsText({ partitions }: SourceFacts): string {

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { SourceError, toError } from "../base/errors.ts";
 import { publishRead } from "../base/events.ts";
 import { toStoredText } from "../base/exact-json.ts";
-import { ITEMS_PER_PAGE } from "../base/items-per-page.ts";
+import { ITEMS_OF_FIRST_PAGE, ITEMS_PER_PAGE } from "../base/items-per-page.ts";
 import { errorMessageCompletion } from "../base/late-error-message.ts";
 import { show } from "../base/options.ts";
 import { PermanentError } from "../base/task-errors.ts";
@@ -27,9 +27,6 @@ interface ReadPage {
   /** The JSON text of `next`. */
   readonly nextText: string;
 }
-
-/** The first chunk of a run is small, so that consumers begin while the producer prepares the others. */
-const FIRST_CHUNK_ITEMS = 50;
 
 /**
  * A chunk ends with the item that reaches this size. The limit bounds the producer's memory: the producer holds two
@@ -80,7 +77,7 @@ export async function* chunks(
       const items = enough ? page.items.slice(0, skip + left) : page.items;
       const start = skip;
       do {
-        const chunk = cut(items, skip, produced === 0 && skip === 0 ? FIRST_CHUNK_ITEMS : ITEMS_PER_PAGE);
+        const chunk = cut(items, skip, produced === 0 && skip === 0 ? ITEMS_OF_FIRST_PAGE : ITEMS_PER_PAGE);
         skip += chunk.length;
         const pageDone = skip >= items.length;
         yield {

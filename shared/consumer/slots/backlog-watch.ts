@@ -1,20 +1,20 @@
 import type { Queue } from "../../aws/queue.ts";
 
 /** The watch asks for the queue's depth again when the last answer is this old. */
-const FRESH_MILLISECONDS = 1_000;
+export const FRESH_MILLISECONDS = 1_000;
 
 /**
  * The same, while the queue is being filled and the last answer was too small. In the first moments of a run, the first
  * tasks have taken all messages.
  */
-const FILLING_MILLISECONDS = 250;
+export const FILLING_MILLISECONDS = 250;
 
 /**
  * The queue fills the slots if it holds this part of a message for each of them. The count is approximate, and what the slots have
  * taken since it was asked is estimated. With 1, the estimate is too high by a message or two when exactly one message is left for
  * each slot. Then the last message of each slot would be received only when the slot is free, which takes 10 to 20 ms.
  */
-const FILLED_PART = 0.9;
+export const FILLED_PART = 0.9;
 
 /** Knows approximately how many messages wait in the queue. Callers never wait for a request. */
 export class BacklogWatch {

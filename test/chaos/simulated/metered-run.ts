@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
+import { MOST_BATCH_GET_KEYS } from "../../../shared/aws/quotas.ts";
 import type { Row } from "../../../shared/aws/table.ts";
 import type { Workflow } from "../../../shared/definition/workflow.ts";
 import { startEntry } from "../../../shared/messages/control.ts";
@@ -17,7 +18,9 @@ import { VirtualTime } from "./virtual-time.ts";
 
 /** What a run needed. Requests to SQS are those of the functions, and those that the event source mappings make on AWS. */
 export interface Metered {
+  /** The items that have succeeded or died. */
   readonly items: number;
+  readonly dead: number;
   /** From the request of the run to its completion. */
   readonly seconds: number;
   readonly sqs: number;
@@ -27,8 +30,8 @@ export interface Metered {
 }
 
 const TICK_MILLISECONDS = 20;
-/** On its way to a service, and back. */
-const LATENCY_MILLISECONDS = 2.5;
+/** On its way to a service, and back: a request takes 6 ms. Timers have whole milliseconds. */
+const LATENCY_MILLISECONDS = 3;
 /** A receive takes any message of the queue. */
 const WHOLE_QUEUE = 100_000;
 const ENTRIES_PER_REQUEST = 10;
@@ -60,20 +63,29 @@ class Meter extends StruckFaults {
  */
 export async function meteredRun(workflow: Workflow, order: "ordered" | "random"): Promise<Metered> {
   // The first run of a process also waits for modules that load in real time, and meanwhile the virtual time runs on.
-  warmedUp ??= inVirtualTime({ ...workflow, limit: 1 }, order);
+  warmedUp ??= runInVirtualTime({ ...workflow, limit: 1 }, order);
   await warmedUp;
-  return await inVirtualTime(workflow, order);
+  return await runInVirtualTime(workflow, order);
 }
 
 let warmedUp: Promise<unknown> | undefined;
 
-async function inVirtualTime(workflow: Workflow, order: "ordered" | "random"): Promise<Metered> {
-  const directory = mkdtempSync(join(tmpdir(), "sluice-metered-"));
+/** Lets `act` work in a virtual time of its own. */
+export async function inVirtualTime<Result>(act: (time: VirtualTime) => Promise<Result>): Promise<Result> {
   const time = new VirtualTime();
   try {
-    return await time.until(metered({ ...workflow, name: WORKFLOW }, order, time, join(directory, "queues.sqlite")));
+    return await time.until(act(time));
   } finally {
     time.uninstall();
+  }
+}
+
+async function runInVirtualTime(workflow: Workflow, order: "ordered" | "random"): Promise<Metered> {
+  const directory = mkdtempSync(join(tmpdir(), "sluice-metered-"));
+  const file = join(directory, "queues.sqlite");
+  try {
+    return await inVirtualTime((time) => metered({ ...workflow, name: WORKFLOW }, order, time, file));
+  } finally {
     rmSync(directory, { recursive: true, force: true });
   }
 }
@@ -85,7 +97,11 @@ async function metered(workflow: Workflow, order: "ordered" | "random", time: Vi
     counts[service] += by;
     actions[`${service} ${action}`] = (actions[`${service} ${action}`] ?? 0) + by;
   };
-  const meter = (service: keyof typeof counts) => new Meter((action) => add(service, action));
+  const meter = (service: keyof typeof counts) =>
+    new Meter((action) => {
+      // The simulated table reads the rows of a batch one by one. They are one request.
+      if (action !== "BatchGetItem") add(service, action);
+    });
   const faults = { SQS: meter("SQS"), DynamoDB: meter("DynamoDB"), S3: meter("S3") };
   if (order === "random") faults.SQS.set({ reorder: 1, reorderWindow: WHOLE_QUEUE });
   const random = new Random(1);
@@ -111,6 +127,7 @@ async function metered(workflow: Workflow, order: "ordered" | "random", time: Vi
       workflow,
       latency: new SteadyLatency(random),
       onBatch: (records) => add("SQS", "mapping", 1 + Math.ceil(records / ENTRIES_PER_REQUEST)),
+      onBatchOfRows: (rows) => add("DynamoDB", "BatchGetItem", Math.ceil(rows / MOST_BATCH_GET_KEYS)),
     },
   });
   const begun = time.now();
@@ -124,9 +141,9 @@ async function metered(workflow: Workflow, order: "ordered" | "random", time: Vi
   const seconds = (completedAt - begun) / 1_000;
   await setTimeout(SETTLING_MILLISECONDS);
   const needed = { seconds, sqs: counts.SQS, dynamoDb: counts.DynamoDB, s3: counts.S3, actions: { ...actions } };
-  const { succeeded } = await engine.services.runs.counts(await engine.services.runs.get(RUN));
+  const { succeeded, dead } = await engine.services.runs.counts(await engine.services.runs.get(RUN));
   engine.kill(false);
-  return { items: succeeded, ...needed };
+  return { items: succeeded + dead, dead, ...needed };
 }
 
 /** The last environments wait for messages, and the completion is announced. */

@@ -51,6 +51,8 @@ export interface World {
     readonly latency: Latency;
     /** Called with the number of records of each batch that a mapping delivers. */
     readonly onBatch: (records: number) => void;
+    /** Called with the number of rows of each batch that is read from the table. */
+    readonly onBatchOfRows: (rows: number) => void;
   };
 }
 
@@ -173,7 +175,8 @@ export class SimulatedEngine {
     const latency = this.#latency;
     const isUp = () => this.#isUp;
     const queues = queuesOf(process, NAMES, latency, () => (this.#isUp ? this.#sqs : undefined));
-    const store = new ProcessTable(process, { table, faults: faults.DynamoDB, latency, random, isUp });
+    const onBatchOfRows = this.#world.metered?.onBatchOfRows;
+    const store = new ProcessTable(process, { table, faults: faults.DynamoDB, latency, random, isUp, onBatchOfRows });
     const ledger = new Ledger(store, Date.now, announceOn(queues.controlQueue));
     const resultStore =
       this.#world.plan.results === true

