@@ -46,9 +46,16 @@ export interface Command {
 }
 
 export interface Killed {
+  /** Decides everything that the plan does not say. */
   readonly seed: number;
-  readonly accident?: Accident | undefined;
-  readonly command?: Command | undefined;
+  readonly accidents?: readonly Accident[] | undefined;
+  readonly commands?: readonly Command[] | undefined;
+  /** The limit of items of the workflow. */
+  readonly limit?: number | undefined;
+  /** How many lanes read the source. */
+  readonly lanes?: number | undefined;
+  /** How many items each partition has. */
+  readonly sizes?: readonly number[] | undefined;
 }
 
 /** What came of a run. */
@@ -92,7 +99,7 @@ interface Control {
 }
 
 /**
- * A run of eight partitions in virtual time, with several lanes, whose producers, consumers and person make one operation
+ * A run of partitions in virtual time, with several lanes, whose producers, consumers and person make one operation
  * at a time, in an order that the seed decides. The code of producers and of the ledger is the product's own.
  */
 class KilledLanes {
@@ -116,26 +123,30 @@ class KilledLanes {
   #consumers = 0;
   #completions = 0;
   #ends = 0;
-  #hasCommanded = false;
+  readonly #given = new Set<Command>();
   #isResuming = false;
   #resumeAt: number | undefined;
-  #isCompletionStruck = false;
+  #struckCompletions = 0;
 
   constructor(plan: Killed) {
     this.#plan = plan;
     this.#random = new Random(plan.seed);
     const random = this.#random;
-    this.#lanes = random.integer(2, 4);
+    const lanes = random.integer(2, 4);
+    this.#lanes = plan.lanes ?? lanes;
     this.#pageSize = random.integer(1, 2);
     // In every fourth run, the partitions have many pages.
     const most = plan.seed % 4 === 3 ? 9 : 4;
-    this.#parts = Array.from({ length: PARTITIONS }, (_, part) =>
-      Array.from({ length: random.chance(0.25) ? 0 : random.integer(1, most) }, (_, number) => ({
-        id: `${part}/${number}`,
-        isBad: random.chance(0.15),
-      })),
+    this.#parts = Array.from({ length: plan.sizes?.length ?? PARTITIONS }, (_, part) =>
+      Array.from(
+        { length: plan.sizes?.[part] ?? (random.chance(0.25) ? 0 : random.integer(1, most)) },
+        (_, number) => ({
+          id: `${part}/${number}`,
+          isBad: random.chance(0.15),
+        }),
+      ),
     );
-    const part = () => String(random.integer(0, PARTITIONS - 1));
+    const part = () => String(random.integer(0, this.#parts.length - 1));
     if (random.chance(0.3)) this.#brokenReads.set(part(), new PermanentError("it is damaged"));
     if (random.chance(0.3)) this.#brokenReads.set(part(), new RetryLater({ seconds: random.pick([2, 90]) }));
     if (random.chance(0.3)) this.#brokenReads.set(part(), new Error("no answer"));
@@ -187,13 +198,14 @@ class KilledLanes {
     const { actor, perform } = waiting;
     this.#now += this.#random.integer(1, OPERATION_MILLISECONDS);
     if (!actor.isProducer) return await this.#act(waiting, perform);
-    const { accident, command } = this.#plan;
-    if (command?.operation === this.#operations && !this.#hasCommanded) return this.#command(command.kind);
-    const isStruck = accident?.operation === this.#operations++;
-    if (!isStruck) return await this.#act(waiting, perform);
-    this.#isCompletionStruck = this.#controls.some(
-      ({ holder, entry }) => holder === actor && entry.group.startsWith("complete"),
-    );
+    const { accidents = [], commands = [] } = this.#plan;
+    const command = commands.find((each) => each.operation === this.#operations && !this.#given.has(each));
+    if (command !== undefined) return this.#command(command);
+    const accident = accidents.find(({ operation }) => operation === this.#operations);
+    this.#operations++;
+    if (accident === undefined) return await this.#act(waiting, perform);
+    if (this.#controls.some(({ holder, entry }) => holder === actor && entry.group.startsWith("complete")))
+      this.#struckCompletions++;
     if (accident.when === "after") await this.#act(waiting, perform);
     for (const control of this.#controls) {
       if (control.holder === actor) control.visibleAt = this.#now + VISIBILITY_MILLISECONDS;
@@ -361,6 +373,7 @@ class KilledLanes {
       source: { partitions, readPage } as unknown as WorkflowOptions["source"],
       task: () => {},
       producers: this.#lanes,
+      ...(this.#plan.limit !== undefined && { limit: this.#plan.limit }),
       concurrency: CONSUMERS,
       onComplete: () => {
         this.#completions++;
@@ -403,8 +416,9 @@ class KilledLanes {
     return true;
   }
 
-  #command(kind: Command["kind"]): void {
-    this.#hasCommanded = true;
+  #command(given: Command): void {
+    const { kind } = given;
+    this.#given.add(given);
     const { runs, controlQueue } = this.#servicesOf(new Actor(false));
     const command = async () => {
       if (kind === "pause") {
@@ -444,17 +458,17 @@ class KilledLanes {
       await this.run();
       return;
     }
-    const mayBeCancelled = this.#plan.command?.kind === "cancel" && this.#hasCommanded;
+    const mayBeCancelled = [...this.#given].some(({ kind }) => kind === "cancel");
     if (!hasEnded(run) || !(run.status === "completed" || (mayBeCancelled && run.status === "cancelled")))
       violate(`nothing is left to do, and the run is ${run.status}`);
     if (this.#ends !== 1) violate(`the run ended ${this.#ends} times`);
     if (run.completionHandledAt === undefined) violate("the end was not announced");
-    if (this.#completions > (this.#isCompletionStruck ? 2 : 1)) violate(`onComplete ran ${this.#completions} times`);
+    if (this.#completions > 1 + this.#struckCompletions) violate(`onComplete ran ${this.#completions} times`);
     if ((await ledger.runs.active.list()).length > 0) violate("the run has ended, and is still one of the active runs");
     const counted = { produced: 0, succeeded: 0, dead: 0, cancelled: 0, pending: 0 };
     const produced: string[] = [];
     const dead: string[] = [];
-    for (let partition = 1; partition <= PARTITIONS; partition++) {
+    for (let partition = 1; partition <= this.#parts.length; partition++) {
       for (let page = 0; ; page++) {
         const row = await this.#rows.get(pageKey({ run: RUN, partition, page }));
         if (row === undefined || Number(row.size) === 0) break;
@@ -478,7 +492,9 @@ class KilledLanes {
     const { retried: _, deadByReason: __, ...counts } = await ledger.runs.counts(run);
     if (JSON.stringify(counts, KEYS) !== JSON.stringify(counted, KEYS))
       violate(`the run counts ${JSON.stringify(counts)}, and its pages have ${JSON.stringify(counted)}`);
-    const all = this.#parts.flat().map(({ id }) => id);
+    const ids = this.#parts.flat().map(({ id }) => id);
+    // A run with a limit has exactly the first items.
+    const all = ids.slice(0, this.#plan.limit);
     const expected = run.status === "completed" ? all : all.filter((id) => produced.includes(id));
     // An item of a run that was cancelled may belong to it without a message.
     const known = run.status === "completed" ? produced : produced.filter((id) => all.includes(id));
@@ -491,5 +507,5 @@ class KilledLanes {
 
 const KEYS = ["produced", "succeeded", "dead", "cancelled", "pending"];
 
-/** Lets a run with eight partitions end, with an accident and a command at the given operations. A plan always does the same. */
+/** Lets a run with partitions end, with accidents and commands at the given operations. A plan always does the same. */
 export const endKilledLanes = (plan: Killed): Promise<Ended> => new KilledLanes(plan).run();

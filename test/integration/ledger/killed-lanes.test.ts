@@ -15,8 +15,8 @@ const ACCIDENTS = [
 /** A seed strikes each operation of this distance. So as many seeds strike all operations of a run. */
 const STRIDE = 23;
 
-const commandAt = (kind: number, operation: number): Command | undefined =>
-  kind === 0 ? undefined : { kind: kind === 1 ? "pause" : "cancel", operation };
+const commandsAt = (kind: number, operation: number): readonly Command[] =>
+  kind === 0 ? [] : [{ kind: kind === 1 ? "pause" : "cancel", operation }];
 
 /** Each kind of accident at operations of a run, without a command and with one at another operation. */
 async function plansOf(seed: number): Promise<readonly Killed[]> {
@@ -26,8 +26,8 @@ async function plansOf(seed: number): Promise<readonly Killed[]> {
   for (let operation = seed % STRIDE; operation < operations; operation += STRIDE) {
     for (const [number, accident] of ACCIDENTS.entries()) {
       // A person acts after the start of the run.
-      const command = commandAt((operation + number) % 3, Math.max(3, (operation * 7 + number * 31) % operations));
-      plans.push({ seed, accident: { ...accident, operation }, command });
+      const commands = commandsAt((operation + number) % 3, Math.max(3, (operation * 7 + number * 31) % operations));
+      plans.push({ seed, accidents: [{ ...accident, operation }], commands });
     }
   }
   return plans;
@@ -69,5 +69,5 @@ describe("The test finds a mistake:", () => {
 /** One kind of accident, at each operation of a run. */
 async function allOf(seed: number, kind: Accident["kind"], when: Accident["when"]): Promise<readonly Killed[]> {
   const { operations } = await endKilledLanes({ seed });
-  return Array.from({ length: operations }, (_, operation) => ({ seed, accident: { kind, when, operation } }));
+  return Array.from({ length: operations }, (_, operation) => ({ seed, accidents: [{ kind, when, operation }] }));
 }
