@@ -1,9 +1,9 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, dirname, join, relative, resolve } from "node:path";
 import { InitError } from "./init-error.ts";
-import { addToManifest, type Manifest, PNPM_WORKSPACE, YARNRC } from "./manifest.ts";
 import { nameOf, readOwnCsv } from "./own-csv.ts";
 import { type PackageManager, packageManagerOf, workspaceRootOf } from "./package-manager.ts";
+import { addToManifest, type Manifest, PNPM_WORKSPACE, YARNRC } from "./package-manifest.ts";
 import { IGNORED, json, projectFiles } from "./project-files.ts";
 import { SOURCE_KINDS } from "./sources/sources.ts";
 

@@ -1,4 +1,4 @@
-import type { Manifest } from "./manifest.ts";
+import type { Manifest } from "./package-manifest.ts";
 import type { SourceKind, TemplateOptions } from "./source-kind.ts";
 
 const TSCONFIG = {

@@ -8,7 +8,7 @@ import type { ItemLedger } from "../shared/ledger/item-ledger.ts";
 import { objectStoreOfUrl } from "../shared/results/object-store-of-url.ts";
 import { createClients } from "./clients.ts";
 import { WARM_UP_MILLISECONDS, warmUpCode, warmUpConnections } from "./environment-warm-up.ts";
-import { openS3 } from "./open-s3.ts";
+import { openS3 } from "./open-results-store.ts";
 
 /**
  * Counts the requests that should have bypassed the SDK and could not. All invocations of the environment share the

@@ -2,7 +2,7 @@ import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { BuildOptions } from "esbuild";
 import { COMMON_ALIASES, COMMON_OPTIONS, LAMBDA_TARGET } from "../shared/bundling/build-options.ts";
-import { type BundlingSettings, bundlingSettings, packagesOutside } from "../shared/definition/bundling.ts";
+import { type BundlingSettings, bundlingSettings, packagesOutside } from "../shared/definition/bundling-options.ts";
 
 /** The functions of a workflow. */
 export const FUNCTIONS = ["producer", "consumer"] as const;

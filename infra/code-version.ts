@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { createRequire } from "node:module";
 import { buildSync } from "esbuild";
-import type { BundlingSettings } from "../shared/definition/bundling.ts";
+import type { BundlingSettings } from "../shared/definition/bundling-options.ts";
 import { bundleOptions } from "./bundling.ts";
 
 /** The manifest is found by the package's name, because the compiled file lies in another directory. */

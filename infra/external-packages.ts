@@ -3,7 +3,7 @@ import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ConfigurationError, toError } from "../shared/base/errors.ts";
 import { externalDirectories } from "../shared/bundling/external-directories.ts";
-import type { BundlingSettings, LambdaArchitecture } from "../shared/definition/bundling.ts";
+import type { BundlingSettings, LambdaArchitecture } from "../shared/definition/bundling-options.ts";
 import { checkNativeCode } from "./native-code.ts";
 
 /** npm's name of each processor. */

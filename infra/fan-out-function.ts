@@ -13,7 +13,7 @@ import {
 import { LogGroup, type RetentionDays } from "aws-cdk-lib/aws-logs";
 import { Construct } from "constructs";
 import { NODE_FLAGS } from "../shared/base/node-flags.ts";
-import type { BundlingSettings } from "../shared/definition/bundling.ts";
+import type { BundlingSettings } from "../shared/definition/bundling-options.ts";
 import type { FunctionTopology } from "../shared/definition/topology.ts";
 import type { FunctionName } from "./bundling.ts";
 import { functionCode, HANDLER } from "./function-code.ts";

@@ -15,7 +15,7 @@ import type { IQueue } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
 import { ConfigurationError } from "../shared/base/errors.ts";
 import { show } from "../shared/base/options.ts";
-import { type BundlingOptions, bundlingSettings } from "../shared/definition/bundling.ts";
+import { type BundlingOptions, bundlingSettings } from "../shared/definition/bundling-options.ts";
 import { fastPathOf, functionEnvironment, toVariables } from "../shared/definition/function-environment.ts";
 import { type ParsedPermission, type Permission, parsePermissions } from "../shared/definition/permissions.ts";
 import { checkStartsAfter, parseSchedule, type ScheduleOption } from "../shared/definition/schedule.ts";

@@ -4,7 +4,7 @@ import { AssetHashType, DockerImage } from "aws-cdk-lib";
 import { Code } from "aws-cdk-lib/aws-lambda";
 import { buildSync } from "esbuild";
 import { refuseNativeCode } from "../shared/bundling/refuse-native-code.ts";
-import type { BundlingSettings } from "../shared/definition/bundling.ts";
+import type { BundlingSettings } from "../shared/definition/bundling-options.ts";
 import { BUNDLE_FILE, bundleOptions, entryOf, type FunctionName, S3_ENTRY, S3_FILE } from "./bundling.ts";
 import { installExternal } from "./external-packages.ts";
 import { copySourceFiles, type SourceFile } from "./source-files.ts";

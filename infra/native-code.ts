@@ -3,7 +3,7 @@ import { join, sep } from "node:path";
 import { ConfigurationError } from "../shared/base/errors.ts";
 import { installedFor } from "../shared/bundling/local-bundle.ts";
 import { hasNativeCode, manifestOf, OF_A_PLATFORM } from "../shared/bundling/native-packages.ts";
-import type { LambdaArchitecture } from "../shared/definition/bundling.ts";
+import type { LambdaArchitecture } from "../shared/definition/bundling-options.ts";
 
 /** The machine in the header of an ELF file: https://man7.org/linux/man-pages/man5/elf.5.html */
 const MACHINE: Readonly<Record<LambdaArchitecture, number>> = { arm64: 0xb7, x86_64: 0x3e };

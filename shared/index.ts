@@ -28,11 +28,11 @@ export type {
   FileLoader,
   LambdaArchitecture,
   PackageLayer,
-} from "./definition/bundling.ts";
+} from "./definition/bundling-options.ts";
 export type { CompletionContext, OnComplete, RunSummary } from "./definition/on-complete.ts";
 export type { Permission } from "./definition/permissions.ts";
 export type { RateLimitOptions } from "./definition/rate-limit.ts";
-export type { IncludedField, ResultFormat, ResultsOptions, ResultsSettings } from "./definition/results.ts";
+export type { IncludedField, ResultFormat, ResultsOptions, ResultsSettings } from "./definition/results-options.ts";
 export type { ScheduleOption, ScheduleOptions } from "./definition/schedule.ts";
 export { type Secret, type SecretOptions, secret } from "./definition/secret.ts";
 export type { TaskRetryOptions } from "./definition/task-retry.ts";

@@ -158,7 +158,7 @@ async function begin(ledger: Ledger, items: number, keepsResults: boolean): Prom
   await ledger.runs.progress.checkpoint(run, { cursor: undefined, skip: 0, pages, items, ended: true });
 }
 
-/** What the producer does with its `compact` messages: see `shared/producer/compaction.ts`. */
+/** What the producer does with its `compact` messages: see `shared/producer/compaction-messages.ts`. */
 async function compact(
   ledger: Ledger,
   table: MeteredTable,

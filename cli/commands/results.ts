@@ -1,5 +1,5 @@
 import { Command, Option } from "commander";
-import type { ResultFormat } from "../../shared/definition/results.ts";
+import type { ResultFormat } from "../../shared/definition/results-options.ts";
 import { type TargetOptions, withTargetOptions } from "../options/target-options.ts";
 
 export interface ResultsOptions extends TargetOptions {

@@ -2,9 +2,9 @@ import { setTimeout } from "node:timers/promises";
 import { type Engine, startEngine } from "../../local/engine.ts";
 import { startEntry } from "../../shared/messages/control.ts";
 import { type Companion, startCompanion } from "../targets/workflow-file.ts";
+import { RunWatch } from "./followed-runs.ts";
 import { type PreparedVersion, removeBundles } from "./prepare-version.ts";
 import type { FromVersion, RequestedRun, VersionInput } from "./protocol.ts";
-import { RunWatch } from "./run-watch.ts";
 
 /** How often the runs are looked at while one is under way, and while none is. */
 const BUSY_MILLISECONDS = 200;

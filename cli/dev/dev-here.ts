@@ -11,7 +11,7 @@ import { plural, style, timeOf } from "../screens/format.ts";
 import { findWorkflow, type WorkflowFile } from "../targets/workflow-file.ts";
 import { type EnvFile, envFiles, readEnvFile } from "./env-file.ts";
 import { FileWatch } from "./file-watch.ts";
-import { readKeys } from "./keys.ts";
+import { readKeys } from "./key-presses.ts";
 import { LocalSchedule } from "./local-schedule.ts";
 import type { FromVersion, LoadedVersion, ReportedError } from "./protocol.ts";
 import { undeployedVariables } from "./undeployed-variables.ts";

@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { PrivateChannel } from "../../shared/base/private-channel.ts";
 import type { FromVersion, ToVersion, VersionInput } from "./protocol.ts";
 
-const ENTRY = fileURLToPath(new URL(`./child${extname(import.meta.url)}`, import.meta.url));
+const ENTRY = fileURLToPath(new URL(`./version-child${extname(import.meta.url)}`, import.meta.url));
 
 /** How long messages of a process that has ended may take. */
 const LAST_MESSAGES_MILLISECONDS = 500;

@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { loadModule } from "../../shared/bundling/load-module.ts";
 import type { PlanSettings } from "./plan-workflow.ts";
 
-const ENTRY = fileURLToPath(new URL(`./bundled${extname(import.meta.url)}`, import.meta.url));
+const ENTRY = fileURLToPath(new URL(`./plan-bundled${extname(import.meta.url)}`, import.meta.url));
 
 /**
  * Plans a run of the workflow of a file in this process.
@@ -15,6 +15,6 @@ export async function planFile(file: string, settings: PlanSettings): Promise<nu
   const { planBundled } = (await loadModule(file, {
     entry: ENTRY,
     alias: { "#workflow": file },
-  })) as typeof import("./bundled.ts");
+  })) as typeof import("./plan-bundled.ts");
   return await planBundled(file, settings);
 }

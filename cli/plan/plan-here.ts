@@ -4,7 +4,7 @@ import { findWorkflow } from "../targets/workflow-file.ts";
 import { planFile } from "./plan-file.ts";
 import type { PlanSettings } from "./plan-workflow.ts";
 
-const CHILD = fileURLToPath(new URL(`./child${extname(import.meta.url)}`, import.meta.url));
+const CHILD = fileURLToPath(new URL(`./plan-child${extname(import.meta.url)}`, import.meta.url));
 
 /** Plans a run of a workflow on this machine, and sets the exit code. */
 export async function planHere(name: string, options: PlanSettings): Promise<void> {

@@ -1,4 +1,4 @@
-import type { ResultFormat } from "../../shared/definition/results.ts";
+import type { ResultFormat } from "../../shared/definition/results-options.ts";
 import { NewFile } from "../new-file.ts";
 import { printable, printableJson } from "../screens/printable.ts";
 

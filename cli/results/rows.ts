@@ -1,7 +1,7 @@
 import { stringify } from "csv-stringify/sync";
 import { jsonText } from "../../shared/base/exact-json.ts";
 import type { DeadLetter, WithItemAddress } from "../../shared/dead-letters/read-dead-letter.ts";
-import type { IncludedField, ResultFormat } from "../../shared/definition/results.ts";
+import type { IncludedField, ResultFormat } from "../../shared/definition/results-options.ts";
 import { itemId } from "../../shared/messages/item-address.ts";
 import { Columns, CsvRows } from "../../shared/results/csv-columns.ts";
 import type { ResultLines, ResultSet } from "../../shared/results/read-results.ts";

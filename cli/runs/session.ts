@@ -205,7 +205,7 @@ const SILENT_MILLISECONDS = 1_000;
 /** Where the results of a run that has ended are. `undefined`: they are not in files yet. */
 async function resultsAtEnd({ state, startUp }: Session, engine: Engine, run: string, interrupted: AbortSignal) {
   const [{ previewResults }, { FileObjectStore }] = await Promise.all([
-    import("../results/preview.ts"),
+    import("../results/preview-results.ts"),
     import("../../shared/results/file-object-store.ts"),
   ]);
   const over = AbortSignal.any([interrupted, AbortSignal.timeout(RESULTS_MILLISECONDS)]);

@@ -1,6 +1,6 @@
 import type { Counts, RunRecord } from "../../shared/ledger/run-record.ts";
 import type { FleetFacts } from "../../shared/observe/fleet-facts.ts";
-import { codeChangeText, type RunNote, runNotes } from "../../shared/observe/run-notes.ts";
+import { type RunNote, runNotes } from "../../shared/observe/run-notes.ts";
 import { statusText, wallSecondsOf } from "../../shared/observe/run-status.ts";
 import type { RunTarget } from "../targets/target.ts";
 import { count, seconds, style, table, warningLine } from "./format.ts";
@@ -50,12 +50,6 @@ function noteLine({ kind, text }: RunNote, name: string): string[] {
       return [style("yellow", oneLine(text))];
   }
 }
-
-/** Says that code of another version worked on the run than the one that began it. */
-export const codeChangeLine = (run: Pick<RunRecord, "codeVersion" | "codeChange">): string[] => {
-  const text = codeChangeText(run);
-  return text === undefined ? [] : [style("yellow", text)];
-};
 
 /** How many partitions of the source are read, while the run reads them. */
 const partitionsLine = ({ partitions, partitionsRead }: RunRecord): string[][] =>

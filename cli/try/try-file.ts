@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { loadModule } from "../../shared/bundling/load-module.ts";
 import type { TryOptions } from "../commands/try.ts";
 
-const ENTRY = fileURLToPath(new URL(`./bundled${extname(import.meta.url)}`, import.meta.url));
+const ENTRY = fileURLToPath(new URL(`./try-bundled${extname(import.meta.url)}`, import.meta.url));
 
 /**
  * Tries the workflow of a file in this process.
@@ -17,6 +17,6 @@ export async function tryFile(file: string, { json, items, item }: TryOptions): 
     entry: ENTRY,
     alias: { "#workflow": file },
     mapsStacksLazily: true,
-  })) as typeof import("./bundled.ts");
+  })) as typeof import("./try-bundled.ts");
   return await tryBundled(file, { json, items, given });
 }

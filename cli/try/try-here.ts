@@ -4,7 +4,7 @@ import type { TryOptions } from "../commands/try.ts";
 import { findWorkflow } from "../targets/workflow-file.ts";
 import { tryFile } from "./try-file.ts";
 
-const CHILD = fileURLToPath(new URL(`./child${extname(import.meta.url)}`, import.meta.url));
+const CHILD = fileURLToPath(new URL(`./try-child${extname(import.meta.url)}`, import.meta.url));
 
 /** Tries a workflow on this machine, and sets the exit code. */
 export async function tryHere(name: string, options: TryOptions): Promise<void> {

@@ -11,9 +11,9 @@ import type { SampleReader } from "../../ui/server/place.ts";
 import { latestAndActive } from "../targets/find-run.ts";
 import type { Target } from "../targets/target.ts";
 import { workflowNames } from "../targets/workflow-file.ts";
+import { TargetTurns } from "./one-at-a-time.ts";
 import { CommandRunner } from "./run-command.ts";
 import { TargetPlace } from "./target-place.ts";
-import { TargetTurns } from "./target-turns.ts";
 
 /** How many of a workflow's latest runs are listed, besides its active runs. */
 const LISTED = 50;

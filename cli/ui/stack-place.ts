@@ -3,9 +3,9 @@ import { toError } from "../../shared/base/errors.ts";
 import { overviewOf } from "../../shared/ledger/run-overview.ts";
 import type { LimitState } from "../../shared/limits/limit-state.ts";
 import { heldNow } from "../../shared/observe/held-text.ts";
-import { Pace } from "../../shared/observe/pace.ts";
 import { type RunView, runView } from "../../shared/observe/run-view.ts";
 import type { Sample } from "../../shared/observe/sample.ts";
+import { Pace } from "../../shared/observe/settling-rate.ts";
 import type { DurationsView, Overview } from "../../ui/server/api.ts";
 import type { SampleReader } from "../../ui/server/place.ts";
 import type { TargetOptions } from "../options/target-options.ts";
@@ -13,10 +13,10 @@ import { awsService, type SendRequest } from "../targets/aws-service.ts";
 import { latestAndActive, targets } from "../targets/find-run.ts";
 import type { Target } from "../targets/target.ts";
 import { newestFirst } from "./local-place.ts";
+import { TargetTurns } from "./one-at-a-time.ts";
 import { CommandRunner } from "./run-command.ts";
 import { stackDurations } from "./stack-durations.ts";
 import { TargetPlace } from "./target-place.ts";
-import { TargetTurns } from "./target-turns.ts";
 
 const LISTED = 20;
 /** The live view sends at most one request in this time. */

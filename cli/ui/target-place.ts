@@ -19,10 +19,10 @@ import { loadWorkflow } from "../targets/workflow-file.ts";
 import { loadDeadLetters, purgeSelected, redriveSelected } from "./dead-letter-work.ts";
 import { definitionLines } from "./definition-lines.ts";
 import { checkEdits } from "./item-edits.ts";
+import type { TargetTurns } from "./one-at-a-time.ts";
 import { type CommandRunner, wordsOf } from "./run-command.ts";
 import { readLogs } from "./run-logs.ts";
-import { allResults, firstResults } from "./run-results.ts";
-import type { TargetTurns } from "./target-turns.ts";
+import { allResults, firstResults } from "./shown-results.ts";
 
 /** How many partitions the page shows at once. The names of 100 are in one row of the ledger. */
 const PARTITIONS_SHOWN = 100;

@@ -11,7 +11,7 @@ import { type CachedBuildSettings, cachedBuild } from "../../shared/bundling/cac
 import { externalDirectories } from "../../shared/bundling/external-directories.ts";
 import { linkPackages } from "../../shared/bundling/local-bundle.ts";
 import { refuseNativeCode } from "../../shared/bundling/refuse-native-code.ts";
-import { type BundlingSettings, bundlingSettings } from "../../shared/definition/bundling.ts";
+import { type BundlingSettings, bundlingSettings } from "../../shared/definition/bundling-options.ts";
 
 /** How to bundle. */
 export interface BundleOptions {

@@ -1,6 +1,6 @@
 import { dirname } from "node:path";
 import { ConfigurationError } from "../base/errors.ts";
-import { type BundlingSettings, packagesOutside } from "../definition/bundling.ts";
+import { type BundlingSettings, packagesOutside } from "../definition/bundling-options.ts";
 import { installedFor } from "./local-bundle.ts";
 import { installCommand } from "./package-manager.ts";
 

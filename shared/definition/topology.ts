@@ -128,9 +128,6 @@ export const isolatedAttemptBeginsBy = (deadline: number, timeoutMilliseconds: n
 export const longestTaskMilliseconds = (workflow: Pick<TopologyInput, "results">): number =>
   (LONGEST_FUNCTION_SECONDS - STARTING_SECONDS - recordingSeconds(workflow)) * 1_000;
 
-/** The longest timeout of an attempt in a workflow without results. */
-export const LONGEST_TASK_MILLISECONDS = longestTaskMilliseconds({});
-
 /**
  * AWS recommends a visibility timeout of six times the function's timeout, so that Lambda can retry throttled batches.
  * https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html

@@ -31,8 +31,8 @@ import {
 } from "./keys.ts";
 import { numberSet } from "./number-set.ts";
 import { isNotable, type PageRow, pageTotals, pendingOf, readPageRow } from "./page-row.ts";
+import { RunResultsProgress } from "./results-progress.ts";
 import { type RunStatus, readRunRow } from "./run-record.ts";
-import { RunResultsProgress } from "./run-results.ts";
 import { sumTotals, type Totals } from "./totals.ts";
 
 /** What is announced: that a run has ended, or, with a number, that its results need a compaction. */

@@ -2,7 +2,7 @@ import type { Row } from "../aws/table.ts";
 import { fromStoredText } from "../base/exact-json.ts";
 import type { InvalidFinding } from "../base/invalid-finding.ts";
 import { refuseNewer } from "../base/newer-version.ts";
-import type { ResultsSettings } from "../definition/results.ts";
+import type { ResultsSettings } from "../definition/results-options.ts";
 import type { Tolerance } from "../definition/tolerance.ts";
 import type { LoopState } from "../sources/loop-detector.ts";
 import type { Cursor, Partition } from "../sources/source.ts";

@@ -3,11 +3,12 @@ import { keyText, type LedgerStore, type Row } from "../aws/table.ts";
 import { SluiceError } from "../base/errors.ts";
 import { cut } from "../base/failure.ts";
 import type { Json } from "../base/json.ts";
-import type { ResultsSettings } from "../definition/results.ts";
+import type { ResultsSettings } from "../definition/results-options.ts";
 import type { Tolerance } from "../definition/tolerance.ts";
 import { ActiveRuns } from "./active-runs.ts";
 import { DeathCount, type DeathVerdict } from "./death-count.ts";
 import { RUN_LIST, runKey, runListKey } from "./keys.ts";
+import { type RunResultsProgress, resultAttributes } from "./results-progress.ts";
 import type { RollUp } from "./roll-up.ts";
 import { countRun } from "./run-counts.ts";
 import {
@@ -19,7 +20,6 @@ import {
   type RunStatus,
   readRunRow,
 } from "./run-record.ts";
-import { type RunResultsProgress, resultAttributes } from "./run-results.ts";
 
 /** How many rows of the list of runs one request reads. */
 const RUNS_PER_READ = 500;

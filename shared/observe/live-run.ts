@@ -3,7 +3,7 @@ import { isWaiting, type RunRecord } from "../ledger/run-record.ts";
 import { HeldFleet } from "./held-fleet.ts";
 import { type CountsBefore, liveCounts, type ReportedCounts } from "./live-counts.ts";
 import type { LiveProgress, WaitingItems } from "./live-progress.ts";
-import { Pace } from "./pace.ts";
+import { Pace } from "./settling-rate.ts";
 
 /** A run is shown as waiting if no task was in flight for this long. Shorter gaps occur between tasks and at the start. */
 const IDLE_MILLISECONDS = 2_000;

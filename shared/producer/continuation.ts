@@ -1,6 +1,6 @@
 import { isStopping, isWaiting, type RunRecord } from "../ledger/run-record.ts";
 import type { ContinueMessage } from "../messages/control.ts";
-import { compactOnTheWay } from "./compaction.ts";
+import { compactOnTheWay } from "./compaction-messages.ts";
 import type { ProducerContext } from "./context.ts";
 import { failAfterLostSlices, failSlice, hasFailedTooOften } from "./failed-slices.ts";
 import { continueAfter, sendNextContinuation } from "./next-continuation.ts";

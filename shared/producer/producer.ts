@@ -3,7 +3,7 @@ import { NewerVersionError } from "../base/newer-version.ts";
 import { topology } from "../definition/topology.ts";
 import { parseControlMessage, waitGroup } from "../messages/control.ts";
 import { newerVersionDelay } from "../messages/newer-version-delay.ts";
-import { compactAtEnd, handleCompaction } from "./compaction.ts";
+import { compactAtEnd, handleCompaction } from "./compaction-messages.ts";
 import { handleCompletion } from "./completion.ts";
 import type { ProducerContext, ProducerOptions } from "./context.ts";
 import { continueRun } from "./continuation.ts";

@@ -3,8 +3,8 @@ import { BlockSuccesses, type PlaceInBlock, type StoredSuccesses } from "../ledg
 import type { BlockAddress } from "../messages/item-address.ts";
 import { BlockRows, type BlockRowsLimits } from "./block-rows.ts";
 import { Columns } from "./csv-columns.ts";
-import { blockRecordKey, pagesOfRawKey, partKey, progressKey, rawPrefix, replacedKey } from "./keys.ts";
 import { type BlockRecord, type Part, parseBlockRecord } from "./manifest.ts";
+import { blockRecordKey, pagesOfRawKey, partKey, progressKey, rawPrefix, replacedKey } from "./object-keys.ts";
 import { PART_BYTES, writePart } from "./part-writer.ts";
 
 /** A block whose raw objects are compacted. */

@@ -1,6 +1,6 @@
 import type { ObjectStore } from "../aws/object-store.ts";
-import { blocksPrefix, readBlockKey } from "./keys.ts";
 import { type BlockRecord, parseBlockRecord } from "./manifest.ts";
+import { blocksPrefix, readBlockKey } from "./object-keys.ts";
 import { prefetch } from "./prefetch.ts";
 
 const LIMITS = { reads: 16, bytes: Number.POSITIVE_INFINITY };

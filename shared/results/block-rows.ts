@@ -2,7 +2,7 @@ import { ObjectMissingError, type ObjectStore, type StoredObject } from "../aws/
 import { ITEMS_PER_PAGE } from "../base/items-per-page.ts";
 import type { BlockSuccesses, PlaceInBlock } from "../ledger/block-successes.ts";
 import { PAGES_PER_BLOCK } from "../ledger/keys.ts";
-import { pagesOfRawKey } from "./keys.ts";
+import { pagesOfRawKey } from "./object-keys.ts";
 import { PartRows } from "./part-rows.ts";
 import { prefetch } from "./prefetch.ts";
 import { partRowHead, readRowHead } from "./result-row.ts";

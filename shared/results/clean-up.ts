@@ -1,5 +1,6 @@
 import type { ObjectStore } from "../aws/object-store.ts";
 import { blockText, readBlockRecord } from "./block-records.ts";
+import type { Manifest } from "./manifest.ts";
 import {
   blockRecordKey,
   blocksPrefix,
@@ -8,8 +9,7 @@ import {
   readBlockKey,
   readPartKey,
   versionOfCsvKey,
-} from "./keys.ts";
-import type { Manifest } from "./manifest.ts";
+} from "./object-keys.ts";
 
 /** How many objects one call deletes. */
 const KEYS_PER_DELETION = 1_000;

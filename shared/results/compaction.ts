@@ -13,8 +13,8 @@ import type { BlockRowsLimits } from "./block-rows.ts";
 import { cleanUp } from "./clean-up.ts";
 import { CsvRows } from "./csv-columns.ts";
 import { CsvParts } from "./csv-parts.ts";
-import { manifestKey, readBlockKey } from "./keys.ts";
 import { type BlockRecord, type Manifest, type Part, parseManifest } from "./manifest.ts";
+import { manifestKey, readBlockKey } from "./object-keys.ts";
 
 /** What the compaction of a run needs. */
 export interface CompactionOptions {

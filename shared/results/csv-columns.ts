@@ -1,5 +1,5 @@
 import { parseJson } from "../base/exact-json.ts";
-import { INCLUDED_FIELDS, type IncludedField } from "../definition/results.ts";
+import { INCLUDED_FIELDS, type IncludedField } from "../definition/results-options.ts";
 import { FieldNames } from "./field-names.ts";
 
 /** The column of a result that is not an object. */

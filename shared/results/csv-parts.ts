@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import type { ObjectStore } from "../aws/object-store.ts";
-import type { IncludedField } from "../definition/results.ts";
+import type { IncludedField } from "../definition/results-options.ts";
 import { CsvRows } from "./csv-columns.ts";
-import { csvPrefix } from "./keys.ts";
 import type { Manifest, Part } from "./manifest.ts";
+import { csvPrefix } from "./object-keys.ts";
 import { linesOf } from "./part-rows.ts";
 import { TextBuffer } from "./text-buffer.ts";
 

@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { refuseNewer } from "../base/newer-version.ts";
-import { INCLUDED_FIELDS, RESULT_FORMATS } from "../definition/results.ts";
+import { INCLUDED_FIELDS, RESULT_FORMATS } from "../definition/results-options.ts";
 
 /** The newest version of a manifest and of a block record that this code reads. See `docs/internals/versions.md`. */
 const NEWEST = 1;

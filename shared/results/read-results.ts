@@ -11,8 +11,8 @@ import type { Runs } from "../ledger/runs.ts";
 import { type BlockAddress, blockKey } from "../messages/item-address.ts";
 import { blockText } from "./block-records.ts";
 import { BlockRows, type BlockRowsLimits } from "./block-rows.ts";
-import { manifestKey, manifestPrefix, rawPrefix, versionOfManifestKey } from "./keys.ts";
 import { type Manifest, type Part, parseManifest } from "./manifest.ts";
+import { manifestKey, manifestPrefix, rawPrefix, versionOfManifestKey } from "./object-keys.ts";
 import { readPartRowHead } from "./result-row.ts";
 
 /** Some rows of a result set. */

@@ -3,7 +3,7 @@ import { SluiceError, toError } from "../base/errors.ts";
 import type { TaskLogger } from "../base/task.ts";
 import { blockAddressOf, PAGES_PER_BLOCK } from "../ledger/keys.ts";
 import type { BlockAddress, PageAddress } from "../messages/item-address.ts";
-import { rawKey } from "./keys.ts";
+import { rawKey } from "./object-keys.ts";
 import { encodeRow, type ResultRow } from "./result-row.ts";
 
 /** With so many bytes of results that are not stored, they are stored at once. */

@@ -1,7 +1,7 @@
 import { setTimeout } from "node:timers/promises";
 import { marshall } from "@aws-sdk/util-dynamodb";
 import * as z from "zod";
-import { DynamoDbScanner, type ScanSettings, type TypedItem } from "../aws/dynamodb-scan.ts";
+import { DynamoDbScanner, type ScanSettings, type TypedItem } from "../aws/scan-requests.ts";
 import { ConfigurationError, SourceError, toError } from "../base/errors.ts";
 import type { UnsafeNumbers } from "../base/exact-json.ts";
 import { booleanOption, integerOption, rejectUnknownKeys, show } from "../base/options.ts";

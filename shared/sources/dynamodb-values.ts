@@ -1,5 +1,5 @@
 import type { AttributeValue } from "@aws-sdk/client-dynamodb";
-import type { TypedItem } from "../aws/dynamodb-scan.ts";
+import type { TypedItem } from "../aws/scan-requests.ts";
 import { type ExactJson, parseJson, type UnsafeNumbers } from "../base/exact-json.ts";
 
 /**

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { S3Reader } from "../aws/s3-objects.ts";
+import { S3Reader } from "../aws/s3-requests.ts";
 import { ConfigurationError, SourceError } from "../base/errors.ts";
 import { show } from "../base/options.ts";
 import { layoutOf } from "./file-layout.ts";

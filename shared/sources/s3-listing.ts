@@ -1,4 +1,4 @@
-import type { ListedObject, S3Reader } from "../aws/s3-objects.ts";
+import type { ListedObject, S3Reader } from "../aws/s3-requests.ts";
 import { SourceError } from "../base/errors.ts";
 import { show } from "../base/options.ts";
 import { compareUtf8, type KeyRange } from "./key-ranges.ts";

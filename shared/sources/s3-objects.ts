@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { type ListedObject, S3Reader } from "../aws/s3-objects.ts";
+import { type ListedObject, S3Reader } from "../aws/s3-requests.ts";
 import { SourceError } from "../base/errors.ts";
 import { rejectUnknownKeys, show } from "../base/options.ts";
 import type { KeyRange } from "./key-ranges.ts";

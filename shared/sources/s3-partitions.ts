@@ -1,4 +1,4 @@
-import type { S3Reader } from "../aws/s3-objects.ts";
+import type { S3Reader } from "../aws/s3-requests.ts";
 import { compareUtf8, type KeyRange } from "./key-ranges.ts";
 import { type FirstKeys, sampledRanges } from "./key-sample.ts";
 import { type ListedKeys, listObjects } from "./s3-listing.ts";

@@ -6,7 +6,7 @@ import { chunks } from "../producer/chunks.ts";
 import { items as sourceOf } from "../sources/items.ts";
 import type { Source } from "../sources/source.ts";
 import type { FakeClock } from "./fake-clock.ts";
-import type { WorkflowReport } from "./report.ts";
+import type { WorkflowReport } from "./run-report.ts";
 import { checkClock, checkWorkflow, timeoutOf } from "./run-task.ts";
 import { TestRun } from "./test-run.ts";
 

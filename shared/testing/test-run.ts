@@ -10,7 +10,7 @@ import type { Serialised } from "../producer/serialised.ts";
 import { FakeClock } from "./fake-clock.ts";
 import { afterAttempt, deathText, type ItemProgress, NOTHING_HAPPENED } from "./item-run.ts";
 import { type LoggedLine, recordingLogger } from "./recorded-logs.ts";
-import type { DeadItem, ItemReport, SucceededItem, WorkflowReport } from "./report.ts";
+import type { DeadItem, ItemReport, SucceededItem, WorkflowReport } from "./run-report.ts";
 import { makeAttempt, TEST_RUN, throughMessage } from "./test-attempt.ts";
 
 /** The checked options of a run. */

@@ -1,5 +1,5 @@
 import { ITEMS_PER_PAGE } from "../../shared/base/items-per-page.ts";
-import type { ResultsSettings } from "../../shared/definition/results.ts";
+import type { ResultsSettings } from "../../shared/definition/results-options.ts";
 import { Ledger } from "../../shared/ledger/ledger.ts";
 import { readPageRow } from "../../shared/ledger/page-row.ts";
 import type { Announcement } from "../../shared/ledger/roll-up.ts";

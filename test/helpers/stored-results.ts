@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { onTestFinished } from "vitest";
 import { FileObjectStore } from "../../shared/results/file-object-store.ts";
-import { manifestKey, partKey } from "../../shared/results/keys.ts";
 import type { Manifest } from "../../shared/results/manifest.ts";
+import { manifestKey, partKey } from "../../shared/results/object-keys.ts";
 
 const file = (key: string, content: string) => ({
   key,

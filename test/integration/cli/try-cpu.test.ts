@@ -8,7 +8,7 @@ import { readyModule } from "../../../shared/bundling/ready-module.ts";
 import { CliWorld, workflowFile } from "../../helpers/cli.ts";
 
 const SLUICE = fileURLToPath(new URL("../../../bin/sluice.js", import.meta.url));
-const ENTRY = fileURLToPath(new URL("../../../cli/try/bundled.ts", import.meta.url));
+const ENTRY = fileURLToPath(new URL("../../../cli/try/try-bundled.ts", import.meta.url));
 const MARK = "CPU microseconds: ";
 
 /** Prints the CPU time of the process when it ends. */

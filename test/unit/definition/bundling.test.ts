@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { type BundlingOptions, bundlingSettings } from "../../../shared/definition/bundling.ts";
+import { type BundlingOptions, bundlingSettings } from "../../../shared/definition/bundling-options.ts";
 
 test("everything is bundled for arm64 by default", () => {
   expect(bundlingSettings()).toEqual({ external: [], layers: [], define: {}, loader: {}, architecture: "arm64" });

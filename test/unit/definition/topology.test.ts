@@ -10,11 +10,14 @@ import {
   ISOLATED_GRACE_SECONDS,
   ISOLATED_START_SECONDS,
   isolatedAttemptBeginsBy,
-  LONGEST_TASK_MILLISECONDS,
+  longestTaskMilliseconds,
   RECORDING_SECONDS,
   type TopologyInput,
   topology,
 } from "../../../shared/definition/topology.ts";
+
+/** Of a workflow without results. */
+const LONGEST_TASK_MILLISECONDS = longestTaskMilliseconds({});
 
 const input = (changes: Partial<TopologyInput> = {}): TopologyInput => ({
   concurrency: 50,

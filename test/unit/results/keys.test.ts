@@ -8,7 +8,7 @@ import {
   rawKey,
   runPrefix,
   versionOfManifestKey,
-} from "../../../shared/results/keys.ts";
+} from "../../../shared/results/object-keys.ts";
 
 const address = { run: "20261128-0815", partition: 0, block: 12 };
 

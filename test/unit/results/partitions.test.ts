@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { blockAddressOf } from "../../../shared/ledger/keys.ts";
-import { rawKey } from "../../../shared/results/keys.ts";
+import { rawKey } from "../../../shared/results/object-keys.ts";
 import { openResultSet } from "../../../shared/results/read-results.ts";
 import { encodeRow } from "../../../shared/results/result-row.ts";
 import { LanesWorld, partitioned } from "../../helpers/lanes-world.ts";

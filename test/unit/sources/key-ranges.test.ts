@@ -1,7 +1,7 @@
 import { ListObjectsV2Command } from "@aws-sdk/client-s3";
 import fc from "fast-check";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { S3Reader } from "../../../shared/aws/s3-objects.ts";
+import { S3Reader } from "../../../shared/aws/s3-requests.ts";
 import { boundariesOf, compareUtf8, keyRanges } from "../../../shared/sources/key-ranges.ts";
 import { listObjects } from "../../../shared/sources/s3-listing.ts";
 import { FakeS3 } from "../../helpers/fake-s3.ts";

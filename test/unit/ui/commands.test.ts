@@ -13,8 +13,14 @@ import {
   purgeCommand,
   redriveCommand,
   showCommand,
-} from "../../../ui/page/failures/commands.ts";
-import { limitCommand, logCommand, resultsCommand, runCommand, startCommand } from "../../../ui/page/runs/commands.ts";
+} from "../../../ui/page/failures/dlq-commands.ts";
+import {
+  limitCommand,
+  logCommand,
+  resultsCommand,
+  runCommand,
+  startCommand,
+} from "../../../ui/page/runs/run-commands.ts";
 import type { Selection } from "../../../ui/server/api.ts";
 import { LoadedDeadLetters } from "../../../ui/server/loaded-dead-letters.ts";
 import { someDeadLetter } from "../../helpers/some-dead-letter.ts";

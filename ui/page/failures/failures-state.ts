@@ -7,8 +7,8 @@ import type {
   LoadedIds,
   Selection,
 } from "../../server/api.ts";
-import { connection, work } from "../state/connection.ts";
-import { get, post } from "../state/requests.ts";
+import { get, post } from "../state/json-requests.ts";
+import { connection, work } from "../state/server-connection.ts";
 
 /** How many rows one request reads. */
 export const PAGE_ROWS = 100;

@@ -5,11 +5,11 @@ import { Command, CommandButton } from "../parts/command.tsx";
 import { ask } from "../parts/confirm.tsx";
 import { telling } from "../parts/message.ts";
 import { visible } from "../parts/text.ts";
-import { limitCommand } from "../runs/commands.ts";
-import { work } from "../state/connection.ts";
-import { post } from "../state/requests.ts";
-import { type Choice, exportCommand, purgeCommand, redriveCommand } from "./commands.ts";
+import { limitCommand } from "../runs/run-commands.ts";
+import { post } from "../state/json-requests.ts";
+import { work } from "../state/server-connection.ts";
 import { Diff } from "./diff.tsx";
+import { type Choice, exportCommand, purgeCommand, redriveCommand } from "./dlq-commands.ts";
 import { type FailuresState, queryOf, rateOf } from "./failures-state.ts";
 
 /** Longer lists of ids do not fit into a URL. */

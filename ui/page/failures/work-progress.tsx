@@ -1,8 +1,8 @@
 import { count } from "../../../shared/observe/text.ts";
 import { telling } from "../parts/message.ts";
 import { visible } from "../parts/text.ts";
-import { work } from "../state/connection.ts";
-import { post } from "../state/requests.ts";
+import { post } from "../state/json-requests.ts";
+import { work } from "../state/server-connection.ts";
 
 const VERBS = { load: "Loading", "dry run": "Dry run", redrive: "Redrive", purge: "Purge" } as const;
 

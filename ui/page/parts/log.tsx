@@ -2,8 +2,8 @@ import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { count } from "../../../shared/observe/text.ts";
 import type { LogView } from "../../server/api.ts";
-import { logCommand } from "../runs/commands.ts";
-import { get } from "../state/requests.ts";
+import { logCommand } from "../runs/run-commands.ts";
+import { get } from "../state/json-requests.ts";
 import { CommandButton } from "./command.tsx";
 import { visible } from "./text.ts";
 

@@ -5,7 +5,7 @@ import type { Sample } from "../../../shared/observe/sample.ts";
 import { count } from "../../../shared/observe/text.ts";
 import type { DurationPoint, DurationsView, ListedRun } from "../../server/api.ts";
 import { duration, visible } from "../parts/text.ts";
-import { get } from "../state/requests.ts";
+import { get } from "../state/json-requests.ts";
 import { colours } from "../state/theme.ts";
 import { isActive } from "./run-counts.ts";
 

@@ -4,7 +4,7 @@ import type { PartitionPhase, PartitionStates } from "../../../shared/ledger/par
 import { count, plural } from "../../../shared/observe/text.ts";
 import type { ListedRun, PartitionFilter } from "../../server/api.ts";
 import { visible } from "../parts/text.ts";
-import { get } from "../state/requests.ts";
+import { get } from "../state/json-requests.ts";
 import { isActive } from "./run-counts.ts";
 
 /** The server returns at most so many partitions at once. */

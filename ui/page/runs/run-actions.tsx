@@ -2,8 +2,8 @@ import type { CommandName, ListedRun, Overview } from "../../server/api.ts";
 import { CommandButton } from "../parts/command.tsx";
 import { ask } from "../parts/confirm.tsx";
 import { telling } from "../parts/message.ts";
-import { post } from "../state/requests.ts";
-import { runCommand } from "./commands.ts";
+import { post } from "../state/json-requests.ts";
+import { runCommand } from "./run-commands.ts";
 import { isActive } from "./run-counts.ts";
 
 const ASKS: Readonly<Record<Exclude<CommandName, "start">, readonly [verb: string, text: string]>> = {

@@ -7,13 +7,13 @@ import { Log } from "../parts/log.tsx";
 import { ProgressBar } from "../parts/progress-bar.tsx";
 import { Status } from "../parts/status.tsx";
 import { ago, visible } from "../parts/text.ts";
-import { samples } from "../state/connection.ts";
-import { get } from "../state/requests.ts";
+import { get } from "../state/json-requests.ts";
 import { failuresLink } from "../state/route.ts";
+import { samples } from "../state/server-connection.ts";
 import { Charts } from "./charts.tsx";
-import { resultsCommand } from "./commands.ts";
 import { SourceProgress } from "./partitions.tsx";
 import { RunActions } from "./run-actions.tsx";
+import { resultsCommand } from "./run-commands.ts";
 import { barCounts, settledShare, statusOf } from "./run-counts.ts";
 
 /** One run. */

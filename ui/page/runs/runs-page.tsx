@@ -7,9 +7,9 @@ import { telling } from "../parts/message.ts";
 import { ProgressBar } from "../parts/progress-bar.tsx";
 import { Status } from "../parts/status.tsx";
 import { ago } from "../parts/text.ts";
-import { post } from "../state/requests.ts";
+import { post } from "../state/json-requests.ts";
 import { failuresLink, runLink } from "../state/route.ts";
-import { startCommand } from "./commands.ts";
+import { startCommand } from "./run-commands.ts";
 import { barCounts, isActive, settledShare, statusOf } from "./run-counts.ts";
 
 const FILTERS = ["all", "active", "with dead letters", "ended"] as const;

@@ -1,6 +1,6 @@
 import { EventEmitter } from "node:events";
 import { expect, test } from "vitest";
-import { readKeys } from "../../../../cli/dev/keys.ts";
+import { readKeys } from "../../../../cli/dev/key-presses.ts";
 
 test("r starts a run, q and Ctrl-D quit, and Ctrl-C interrupts, because the terminal sends no signal", () => {
   const modes: boolean[] = [];

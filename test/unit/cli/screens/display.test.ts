@@ -5,7 +5,7 @@ import { chooseDisplay } from "../../../../cli/screens/display.ts";
 import { count, plural, seconds, table } from "../../../../cli/screens/format.ts";
 import { liveLine } from "../../../../cli/screens/live-bar.ts";
 import type { LiveProgress } from "../../../../shared/observe/live-progress.ts";
-import { Pace } from "../../../../shared/observe/pace.ts";
+import { Pace } from "../../../../shared/observe/settling-rate.ts";
 
 const progress: LiveProgress = {
   produced: 5_000,

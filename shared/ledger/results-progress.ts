@@ -1,6 +1,6 @@
 import type { LedgerStore } from "../aws/table.ts";
 import type { Json } from "../base/json.ts";
-import type { ResultsSettings } from "../definition/results.ts";
+import type { ResultsSettings } from "../definition/results-options.ts";
 import { runKey } from "./keys.ts";
 import type { Announce } from "./roll-up.ts";
 import { RESULTS_VERSION, type RunRecord } from "./run-record.ts";
