@@ -23,7 +23,7 @@ const RUN = "warm-up";
  * Otherwise the first invocation takes about 10 ms of CPU time for that. The workflow's own task does not run, no request
  * is sent, and no event and no metric is published. Never rejects.
  *
- * @param queues Not used: a success without a queue's own message is deleted by Lambda.
+ * @param queues No request is sent to them: Lambda itself would delete the messages of these successes.
  */
 export async function warmUpConsumer(
   workflow: Workflow,

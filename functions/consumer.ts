@@ -29,7 +29,7 @@ import { taskLogger } from "./task-logger.ts";
 /** The longest time that the start of an environment waits for the limit row. */
 const LIMIT_MILLISECONDS = 500;
 
-/** The part of the time for which a message may wait for a slot after which it is hidden, if the fleet's limit leaves it none. */
+/** If the fleet's limit leaves this environment no slot, a message is hidden after this part of the time for which it may wait. */
 const PATIENCE = 0.8;
 
 const logger = new Logger({ serviceName: workflow.name });

@@ -9,7 +9,8 @@ export const isBuildFailure = (thrown: unknown): thrown is BuildFailure =>
   thrown instanceof Error && "errors" in thrown;
 
 /**
- * Makes an error of esbuild's: each of its messages with its file, line and code frame, and how to fix it.
+ * Turns a failed build of esbuild into a `ConfigurationError`. Its message contains each message of esbuild, with the file,
+ * the line, a code frame and how to fix it.
  *
  * @returns The thrown value itself, if it is no error of a build.
  */

@@ -122,7 +122,7 @@ export function fingerprintOf({ files, names, packages }: BundleInputs): string 
 const isInstalled = (path: string): boolean => path.includes(`${sep}node_modules${sep}`);
 
 /**
- * The paths whose sizes and times tell that no input has changed, as `fingerprintOf` does, with a sixth of the paths:
+ * The paths to look at to find out whether an input has changed. They are a sixth of the paths that `fingerprintOf` reads:
  *
  * - The times of a directory also tell that no configuration file was added to it.
  * - Of an installed package, its `package.json` and the modules in the bundle count. A package manager that installs another

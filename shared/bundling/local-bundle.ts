@@ -79,7 +79,7 @@ export async function localBundle(
   return module;
 }
 
-/** The files that decide how bundles are made: another version of Sluice or of esbuild makes other ones. */
+/** The files that decide how bundles are made. Another version of Sluice or of esbuild makes other bundles. */
 function ownFiles(): readonly string[] {
   const here = dirname(fileURLToPath(import.meta.url));
   const own = readdirSync(here).map((name) => join(here, name));

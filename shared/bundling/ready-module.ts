@@ -82,7 +82,7 @@ export function noteReady(
     renameSync(draft, note);
     removeOldest(notes);
   } catch {
-    // The next command finds the bundle in the other way.
+    // Without a note, the next command finds the bundle through `cachedBuild`.
   }
 }
 

@@ -10,7 +10,7 @@ import type { RunRecord } from "./run-record.ts";
 const SHORTEST_INTERVAL_MILLISECONDS = 1_000;
 
 /**
- * A death makes a check if the latest one is this old, even if too few deaths are counted. A consumer may have crashed
+ * A death leads to a check if the latest check is this old, even if too few deaths are counted. A consumer may have crashed
  * between recording a death and counting it, and an earlier version of Sluice counts none.
  */
 const LONGEST_INTERVAL_MILLISECONDS = 60_000;
@@ -24,7 +24,7 @@ const CHECK_MILLISECONDS = 30_000;
 /** How many pages a producer may have opened after its checkpoint: the one that it sends, and the next one. */
 const PAGES_AHEAD = 2;
 
-/** Of so many runs the tolerance is remembered. */
+/** The number of runs whose tolerance is remembered. */
 const MOST_RUNS = 100;
 
 /** The key of the row that counts the deaths of a run with `toleratedFailures`. */

@@ -19,7 +19,7 @@ export interface LanesRow {
   readonly failed: ReadonlyMap<number, string>;
   /** Partitions that failed before the run was resumed, and that no lane has taken since. */
   readonly again: readonly number[];
-  /** If so many partitions have failed, no lane takes a further one of the list. */
+  /** When this many partitions have failed, no lane takes a further partition of the list. */
   readonly mostFailed: number;
 }
 
@@ -65,5 +65,5 @@ export const isAtRest = (row: LanesRow): boolean => row.reading.every((partition
 export const hasNext = ({ again, stopped, next, count = 0, failed, mostFailed }: LanesRow): boolean =>
   again.length > 0 || (!stopped && next <= count && failed.size < mostFailed);
 
-/** If so many partitions have failed, the source is broken. */
+/** When this many partitions have failed, the source counts as broken. */
 const MOST_FAILED = 100;

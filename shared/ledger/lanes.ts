@@ -158,7 +158,7 @@ export class Lanes {
     return (await productionOfPartitions(this.#store, run)).produced;
   }
 
-  /** Sees to it that no lane takes a further partition of the list. */
+  /** Makes sure that no lane takes a further partition of the list. */
   async stop(run: RunWithLanes): Promise<LanesRow> {
     const { id, lanes = 0 } = run;
     // If no list was sealed, the run has no partitions.

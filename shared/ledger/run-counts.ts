@@ -10,9 +10,10 @@ import { type Counts, finalCounts, type RunRecord } from "./run-record.ts";
 import { sumTotals, type Totals } from "./totals.ts";
 
 /**
- * Counts the items of a run at this moment. The function reads the rows of the blocks, but for those of complete groups of
- * blocks, of which one row has the totals. In blocks that are not complete, it also reads the pages that are not complete, and the pages that have dead items, cancelled items or retries. After a
- * redrive, it reads such pages in complete blocks too, and counts redriven items as pending until they settle again.
+ * Counts the items of a run at this moment. The function reads the rows of the blocks. For a complete group of blocks, it
+ * reads one row with the totals of the group instead. In blocks that are not complete, it also reads two kinds of pages:
+ * those that are not complete, and those that have dead items, cancelled items or retries. After a redrive, it reads the
+ * second kind in complete blocks too, and counts redriven items as pending until they settle again.
  *
  * In a run with partitions, it reads the blocks of the partitions that are not complete, or that have redriven items. The
  * rows of the groups say what the other partitions have.

@@ -173,7 +173,10 @@ function foundOf(alive: Readonly<Record<string, MemberNote>>, shares: Shares): n
 
 const SURE_MEMBERS = 3;
 
-/** Until when all members that may start attempts have been asked to wait. One that need not wait goes on for the others. */
+/**
+ * The time until which the service has asked all members that may start attempts to wait. `undefined` if one of them need not
+ * wait: that member continues for the others.
+ */
 function commonWait(alive: Readonly<Record<string, MemberNote>>, shares: Shares): number | undefined {
   const holders = Object.entries(alive).filter(([member]) => (shares[member]?.at(-1)?.slots ?? 0) > 0);
   const notes = (holders.length > 0 ? holders : Object.entries(alive)).map(([, note]) => note);

@@ -34,7 +34,7 @@ export interface ControllerState {
   readonly isRefused: boolean;
   /** Whether the latest cut was large, because the service bears far less than before. */
   readonly isFallen: boolean;
-  /** What was accepted of late. This sum fades. */
+  /** What was accepted in the last seconds. This sum fades. */
   readonly recent: Sum;
   /** The largest level that all members had for the whole time of a report without a throttle. 0: none since the latest cut. */
   readonly proven: number;

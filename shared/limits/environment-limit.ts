@@ -49,7 +49,7 @@ export interface StartedAttempt {
   readonly load: number;
   /** Whether a probe was under way. */
   readonly isProbe: boolean;
-  /** Whether it tries if a wait is over that the service has asked for. */
+  /** Whether the attempt only tries whether a wait that the service asked for is over. */
   readonly isInWait: boolean;
 }
 

@@ -15,9 +15,9 @@ export const byShare = (a: Ordered, b: Ordered): number =>
   b.slots - a.slots || b.wanted - a.wanted || (a.member < b.member ? -1 : 1);
 
 /**
- * The slots that a member may soon have: those of the fleet, less what the others hold and what those want that come first. The slots of
- * a member that ends soon are nobody's. So only the members that will get its slots wait for them and report often:
- * each report costs as many write units as the row has kilobytes.
+ * The slots that a member may soon have. They are the slots of the fleet, without those that others hold and without those that
+ * members before it want. The slots of a member that ends soon count as free. With this number, only the members that will get
+ * free slots wait for them and report often. Each report costs as many write units as the row has kilobytes.
  *
  * @param slots The slots of the fleet's limit.
  * @param tasksPerEnvironment What a member wants that the row does not name yet.

@@ -56,7 +56,7 @@ export interface MemberNote {
   readonly found?: number | undefined;
   /** Until when the service asked this environment to wait. */
   readonly waitUntil?: number | undefined;
-  /** Whether several attempts in a row were told so. A single one may concern one item only. */
+  /** Whether the service asked several attempts in a row to wait. What it tells a single attempt may concern that item only. */
   readonly isWaitSure?: true | undefined;
   /** The starts per second that the service's headers leave to the fleet, if its latest response had such headers. */
   readonly advertised?: number | undefined;

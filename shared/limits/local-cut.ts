@@ -44,7 +44,7 @@ export class LocalCut {
   #found: number | undefined;
   #factor = 1;
   #until = 0;
-  /** Throttles since an attempt was accepted that started after the one before. */
+  /** Throttles in a row: an accepted attempt that started after the latest throttle ends the row. */
   #inRow = 0;
   #lastAt = Number.NEGATIVE_INFINITY;
   /** Whether the throttles are reported; a number is the epoch in which they were. */
@@ -70,7 +70,7 @@ export class LocalCut {
     return this.#until;
   }
 
-  /** When the latest attempt ended that was refused and had started after the one before. */
+  /** When the latest throttle arrived. Attempts that had started before the previous throttle do not count. */
   get since(): number {
     return this.#lastAt;
   }

@@ -6,8 +6,8 @@ export interface Measured {
   /** Attempts that the service accepted. */
   readonly accepted: number;
   /**
-   * Attempts that started and were not refused. A service refuses at once, but what it accepts ends an attempt's duration later. So while a
-   * rate changes, `accepted` still tells of the rate before.
+   * Attempts that started in this epoch and were not refused. A service refuses an attempt at once, but an accepted attempt ends
+   * only after its duration. So after a change of the rate, `accepted` still shows the rate before the change.
    */
   readonly admitted: number;
   readonly throttled: number;

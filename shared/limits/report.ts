@@ -11,11 +11,11 @@ export interface Report {
   readonly failed: number;
   /** Attempts that the service refused because of load. */
   readonly throttled: number;
-  /** The part of `throttled` that only tried whether a wait was over, which the service had asked for. */
+  /** The part of `throttled` that only tried whether a wait that the service had asked for was over. */
   readonly throttledInWait: number;
   /**
-   * The part of `throttled` that contradicts a limit of slots: since the throttle before, the service had accepted an attempt with as
-   * many others in flight in this environment. Attempts that belong to a probe do not count.
+   * The throttles that a limit of slots does not explain: since the previous throttle, the service had accepted an attempt while
+   * as many others were in flight in this environment. Attempts that belong to a probe do not count.
    */
   readonly contradictions: number;
   /** The time in flight of all attempts, also of those that still run. Divided by time, it is the mean in flight. */

@@ -3,22 +3,23 @@ import { type ControllerState, FIRST_STATE, isLimiting, NO_LOADS, NO_SUM, type S
 import { addLoads, isOtherKind } from "./limit-kind.ts";
 import { type Measured, measure } from "./measured.ts";
 
-/** The throttles that failed probes may cost: this part of the accepted attempts, */
+/** The throttles that failed probes may cost, as a part of the accepted attempts. */
 const BUDGET = 0.012;
-/** or this many in a second, if that is more: a slow service must be probed, too. */
+/** The same in throttles per second. The larger of the two counts, so that a slow service is probed, too. */
 const BUDGET_PER_SECOND = 0.3;
-/** But never more than this part of the accepted attempts. */
+/** The upper bound of both, as a part of the accepted attempts. */
 const MOST_BUDGET = 0.03;
 
-/** A rate is held this far below its ceiling: what is unused meanwhile stays in the service's bucket. */
+/** While no probe is under way, a rate is this part of its ceiling, so that tokens collect in the service's bucket. */
 const BACK = 0.99;
 
-/** The first step of a probe above the ceiling, as a part of it, */
+/** The first step of a probe above the ceiling, as a part of the ceiling. */
 const FIRST_STEP = 0.04;
-/** but at least this many starts per second. */
+/** The smallest first step of a rate, in starts per second. */
 const FIRST_STEP_PER_SECOND = 1;
-/** Each step is larger than the one before. */
+/** Each step of a rate is this many times as large as the step before. */
 const STEP_GROWTH = 3;
+/** The same for steps of slots. */
 const SLOT_STEP_GROWTH = 2;
 /** A probe that has come this far becomes a search: the service bears far more than before. */
 const LARGE_STEP = 0.5;
@@ -37,31 +38,33 @@ const FEWEST_ADMITTED = 20;
 const LEAST_CUT = 0.003;
 const MOST_CUT = 0.3;
 
-/** The part of the attempts that is refused when the service bears far less than before. */
+/** If the service refuses more than this part of the attempts, it may bear far less than before. */
 const HEAVY = 0.3;
 /** The same for a rate: environments that are refused pace their starts, so less is refused. */
 const HEAVY_RATE = 0.2;
-/** The part that is refused above which a cut of a rate also follows what the environments have started. */
+/** If the service refuses more than this part, a cut of a rate also considers what the environments have started. */
 const MUCH = 0.1;
+/** Fewer throttles than this are never many. */
 const FEWEST_HEAVY = 5;
 
-/** The use of a level below which it says nothing. */
+/** If less than this part of a level is used, the level shows nothing. */
 const LEAST_USE = 0.7;
-/** The use of a number of slots that proves that the service bears so many. */
+/** If this part of the slots is used without a throttle, the service bears so many. */
 const FULL_USE = 0.9;
 
-/** How long a ceiling is held at least before it is probed, in seconds. */
+/** The shortest time from a cut to the next probe. */
 const LEAST_HOLD_MILLISECONDS = 1_500;
-/** How long a step lasts at least. */
+/** The shortest time of a step. */
 const LEAST_STEP_MILLISECONDS = 700;
 
+/** If the service asks for a longer wait than this, it probably counts over a window. */
 const LONG_WAIT_MILLISECONDS = 1_500;
 
 /** How long the fleet waits at first. If nothing is accepted then, it waits for twice this time, and so on. */
 const LONGEST_WAIT_MILLISECONDS = 10_000;
 const MOST_PATIENCE_MILLISECONDS = 120_000;
 
-/** An epoch of this length had no environment for most of it. */
+/** In an epoch of this length, no environment worked for most of the time. */
 const PAUSE_MILLISECONDS = 3_000;
 
 const LOWEST_RATE = 0.1;
@@ -72,7 +75,7 @@ const RECENT_SECONDS = 4;
 /** The levels of a probe that are remembered. */
 const MOST_STEPS = 8;
 
-/** Each change of mind about what the service limits makes the next one harder. This fades by a part in each epoch. */
+/** Each change of `kind` multiplies the evidence that the next change needs. The factor fades in each epoch. */
 const DOUBT = 1.6;
 const MOST_DOUBT = 6;
 const DOUBT_FADE = 0.003;
@@ -152,10 +155,10 @@ function noteCycle(state: State, { from, to }: EpochTotals, accepted: number): v
 const isLongWait = ({ waitUntil, to }: EpochTotals) =>
   waitUntil !== undefined && waitUntil - to > LONG_WAIT_MILLISECONDS;
 
-/** The service told the fleet to wait for long, so it counts over a window. What it accepted until the window's end is what it bears. */
+/** The service asked the fleet for a long wait, so it counts over a window. It bears what it accepted in the window. */
 function afterLongWait(state: State, { waitUntil = 0, to }: EpochTotals, { accepted: now, seconds }: Measured): void {
   const { since, accepted } = state.cycle;
-  // An item whose own wait is long must not stop the fleet for long.
+  // The wait may concern a single item, which must not stop the fleet for long.
   const believed = accepted > 0 ? LONGEST_WAIT_MILLISECONDS : 2 * state.believed;
   state.believed = believed;
   state.waitUntil = Math.min(waitUntil, to + believed);
@@ -225,13 +228,13 @@ function afterCleanEpoch(
   }
 }
 
-/** All environments were gone for long, as the service had asked for: it bears what it accepted in the whole time. */
+/** After a pause that the service asked for, the service bears what it accepted in the whole time with the pause. */
 function afterPause({ cycle, kind }: State, { from, to }: EpochTotals, bears: number): number {
   if (kind !== "rate" || from === 0 || to - from < PAUSE_MILLISECONDS) return bears;
   return Math.min(bears, (1_000 * cycle.accepted) / (to - cycle.since));
 }
 
-/** What was accepted in flight is what the environments have cut themselves to. */
+/** Begins with what the environments have lowered their own limits to: they use what the service has just accepted. */
 function beginSearch(state: State, { bears }: Measured, totals: EpochTotals): void {
   const found = state.kind === "slots" ? totals.found : undefined;
   state.ceiling = whole(state, Math.max(found ?? 0, afterPause(state, totals, bears)), Math.round);
@@ -246,7 +249,7 @@ function beginSearch(state: State, { bears }: Measured, totals: EpochTotals): vo
   state.proven = 0;
 }
 
-/** Only `concurrency` limits the fleet. The level grows out of the way, and is given up when it is far away. */
+/** Raises the level while only `concurrency` limits the fleet. Once the level is far above, no limit is in force any more. */
 function openWhenFar(state: State, concurrency: number): void {
   state.level *= 1.5;
   state.ceiling = Math.max(state.ceiling, state.level);
@@ -285,15 +288,15 @@ function afterThrottles(state: State, measured: Measured, totals: EpochTotals, o
   const heavy = (isRate ? HEAVY_RATE : HEAVY) * (accepted + throttled);
   const isHeavy = throttled >= FEWEST_HEAVY && throttled > heavy;
   const isFar = isHeavy && bears < (1 - MOST_CUT) * state.ceiling && !state.isFallen;
-  // A small step of a rate does not explain that so much is refused, nor does a first estimate.
+  // Neither a small step of a rate nor a first estimate explains that so much is refused.
   const isFall = isRate && isFar && (state.phase === "probe" || state.isNew);
   const isProbing = !isFall && (state.phase === "probe" || state.phase === "search");
-  // After a cut, some throttles still belong to the level before. They do not explain it either.
+  // After a cut, some throttles still belong to the level before. They show nothing about the new level.
   const isLate = !isSeen && (state.phase === "hold" || (state.isNew && state.steps.length <= 1));
   const isStale = isLate && !(isFar && state.phase === "hold");
   const byClean = state.clean.seconds > 0 ? state.clean.accepted / state.clean.seconds : 0;
   if (isStale) {
-    // Nor are these.
+    // Throttles of the level before a cut do not count against the budget.
     if (state.isFallen) state.budget += throttled;
     return;
   }
@@ -380,7 +383,7 @@ function hold(state: State, { to }: EpochTotals): void {
 const whole = ({ kind }: State, value: number, round: (value: number) => number): number =>
   kind === "rate" ? value : Math.max(1, round(value));
 
-/** Begins with what was accepted of late. */
+/** Begins with what was accepted in the last seconds. */
 function changeKind(state: State, { concurrency }: ControllerOptions): void {
   const { recent, ceiling, latency } = state;
   if (state.kind === "rate") {

@@ -26,7 +26,7 @@ const REDRIVE = {
   longestPauseMilliseconds: 60_000,
 } as const;
 
-/** More than the looks in the longest time. They are receives, and no tries. */
+/** The most receives of a message that only look whether the redrive has ended. They do not count as tries. */
 const MOST_LOOKS = 20;
 
 /** The most characters of the reason that a message in the dead-letter queue carries. */

@@ -135,7 +135,7 @@ class Lane {
 
   /**
    * The record with the limit of items that is left for its partition. A run with a limit has one lane, so the other
-   * partitions do not change meanwhile.
+   * partitions do not change at the same time.
    */
   async #limited(record: RunRecord): Promise<RunRecord> {
     if (record.limit === undefined) return record;

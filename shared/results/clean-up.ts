@@ -15,8 +15,8 @@ import {
 const KEYS_PER_DELETION = 1_000;
 
 /**
- * Deletes what a manifest replaces: raw objects, earlier revisions of parts, and what producers left that ended in the
- * middle. Nothing is deleted that a later manifest can name.
+ * Deletes what a manifest replaces: raw objects, earlier revisions of parts, and objects of producers that were interrupted.
+ * It deletes nothing that a later manifest can name.
  *
  * @returns false if the time is over and objects may be left.
  */
@@ -35,7 +35,7 @@ export async function cleanUp(
       if (found === undefined || latest === undefined || found.revision > latest) continue;
       if (found.kind === "json" && found.revision === latest) continue;
       // The list of the latest revision has the raw objects that earlier lists have and that still exist. An earlier list
-      // can belong to a producer that stood still: the manifest does not have the rows of its raw objects.
+      // can belong to a producer whose environment was frozen: the manifest does not have the rows of its raw objects.
       if (found.kind === "raw" && found.revision === latest) await deleteReplaced(store, run, key, found);
       await store.delete([key]);
       if (isOver()) return false;

@@ -146,7 +146,7 @@ class Compaction {
     for (let version = results.manifest ?? 0; ; version++) {
       const stored = version === 0 ? undefined : await this.#read(version);
       // The block records are listed after the manifest was read, so none of them is older than the one that the manifest
-      // names. If another producer writes the next manifest meanwhile, the write below fails, and both are read again.
+      // names. If another producer writes the next manifest in between, the write below fails, and both are read again.
       const records = await this.#records();
       if (stored !== undefined && isOf(stored, records)) {
         if (results.manifest !== version) await runs.results.setManifest(run, version);

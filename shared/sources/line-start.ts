@@ -6,8 +6,9 @@ import type { ReadableFile } from "./readable-file.ts";
 const BLOCK_BYTES = 65_536;
 
 /**
- * The byte at which the first line begins that begins in a part of a file: at or after `from`, and before `to`. It is the
- * byte after a line end, so the file must have no line ends inside quotes. `undefined`: no line begins there.
+ * Finds the first line that begins in a part of a file, and returns the byte at which the line begins: at or after `from`, and
+ * before `to`. It is the byte after a line end, so the file must have no line ends inside quotes. `undefined`: no line begins
+ * in the part.
  *
  * @param from Even, and behind the first line of the file.
  */

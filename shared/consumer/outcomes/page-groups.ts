@@ -141,7 +141,8 @@ export class PageGroups<Item> {
     const openedBefore = this.#options.now() - this.#longestWait / 2;
     const { isReady = () => true } = this.#options;
     const [oldest] = this.#open;
-    // What makes outcomes ready has a cost. If the oldest group does not need it now, the groups that are due soon can wait.
+    // Making outcomes ready, for example storing their results, has a cost. If the oldest group is ready already, groups that
+    // are due soon and are not ready can wait.
     const mustBeReady = oldest?.[1].items.every(isReady) === true;
     const isDueSoon = ({ openedAt, items }: OpenGroup<Item>) =>
       openedAt <= openedBefore && (!mustBeReady || items.every(isReady));
@@ -155,7 +156,7 @@ export class PageGroups<Item> {
   /** Writes the largest groups, until no more outcomes than `most` wait. */
   #writeLargest(most: number): void {
     const ready = this.#readyGroups();
-    // What makes a group ready has a cost for each call. Large groups gain little from waiting longer.
+    // Making groups ready has a cost for each call of `write`. Large groups gain little from waiting longer.
     if (ready?.length === 0 && this.#waiting >= LARGE_GROUPS * this.#open.size) {
       this.writeAll();
       return;

@@ -50,11 +50,11 @@ const WAIT_SECONDS = 1;
 const ANSWER_MILLISECONDS = 10;
 
 /**
- * After this part of the time of a task without a slot that became free, the prefetched messages are filled up. With tasks that
- * end at different times, slots become free more often, so that nearly all requests are for ten messages.
+ * If no slot becomes free for this part of a task's mean duration, the consumer fills up its prefetched messages. If tasks end
+ * at different times, slots become free more often than that. Then nearly all requests are for ten messages.
  */
 export const QUIET_PART = 0.5;
-/** Tasks for which that is less than this many milliseconds are short. */
+/** Tasks for which this time is shorter count as short tasks. */
 export const SHORTEST_QUIET_MILLISECONDS = 100;
 
 /**
