@@ -20,9 +20,7 @@ const IGNORED = {
   W3005: "redundant dependencies",
 };
 
-test("cfn-lint finds nothing in the template of any workflow, nor with every option", {
-  timeout: 900_000,
-}, async () => {
+test("cfn-lint finds nothing in the template of any workflow, nor with every option", async () => {
   const outdir = join(inject("workspace"), "templates");
   const app = newApp({ outdir });
   for (const { workflow, file } of await loadWorkflows(join(root, "workflows"))) {

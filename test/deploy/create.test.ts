@@ -22,21 +22,21 @@ beforeAll(async () => {
     // The projects need the same packages.
     succeeded(await home.type("cp", "-al", modules, join(name, "node_modules")));
   }
-}, 600_000);
+});
 
 describe.each(["csv", ...Object.keys(PROJECTS)])("what create-sluice wrote for %s", (name) => {
   const project = () => new Project(join(home.path, name), {});
 
-  test("compiles, and its tests pass", { timeout: 240_000 }, async () => {
+  test("compiles, and its tests pass", async () => {
     succeeded(await project().type("npm", "run", "check"));
     expect(succeeded(await project().type("npm", "test"))).toMatch(/fail 0/);
   });
 
-  test("runs, and every item succeeds", { timeout: 240_000 }, async () => {
+  test("runs, and every item succeeds", async () => {
     expect(succeeded(await project().type("npm", "start"))).toMatch(/^Completed, every item succeeded/m);
   });
 
-  test("is synthesised", { timeout: 240_000 }, async () => {
+  test("is synthesised", async () => {
     // The pasted snippets of the tutorial go through the command line of the CDK. Without it, the app takes less CPU time.
     const { app }: { app: string } = JSON.parse(readFileSync(join(project().path, "cdk.json"), "utf8"));
     succeeded(await project().type("env", "CDK_OUTDIR=cdk.out", ...app.split(" ")));

@@ -28,13 +28,13 @@ beforeAll(async () => {
     const installed = JSON.parse(readFileSync(file, "utf8"));
     writeFileSync(file, JSON.stringify({ ...installed, scripts: manifestOf(basename(path)).scripts }));
   }
-}, 600_000);
+});
 
-test("postcodes: the tests of the example pass", { timeout: 240_000 }, async () => {
+test("postcodes: the tests of the example pass", async () => {
   expect(succeeded(await postcodes.type("npm", "test"))).toMatch(/pass 3$/m);
 });
 
-test("postcodes: a run ends as its README says, and its results are a CSV file", { timeout: 240_000 }, async () => {
+test("postcodes: a run ends as its README says, and its results are a CSV file", async () => {
   const { code, stdout, stderr } = await postcodes.type("npx", "sluice", "run", "postcodes", "--json");
   expect(code, stderr).toBe(2);
   const summary = JSON.parse(stdout.trim().split("\n").at(-1) ?? "");
@@ -45,11 +45,11 @@ test("postcodes: a run ends as its README says, and its results are a CSV file",
   expect(lines[0]).toContain("postcode");
 });
 
-test("thumbnails: the tests of the example pass", { timeout: 240_000 }, async () => {
+test("thumbnails: the tests of the example pass", async () => {
   expect(succeeded(await thumbnails.type("npm", "test"))).toMatch(/pass 3$/m);
 });
 
-test("thumbnails: a run stores the thumbnails, as its README says", { timeout: 240_000 }, async () => {
+test("thumbnails: a run stores the thumbnails, as its README says", async () => {
   const { code, stdout, stderr } = await thumbnails.type("npx", "sluice", "run", "thumbnails", "--json");
   expect(code, stderr).toBe(2);
   const summary = JSON.parse(stdout.trim().split("\n").at(-1) ?? "");
@@ -63,7 +63,7 @@ test("thumbnails: a run stores the thumbnails, as its README says", { timeout: 2
   }
 });
 
-test("thumbnails: the stack contains sharp for Lambda's arm64", { timeout: 240_000 }, async () => {
+test("thumbnails: the stack contains sharp for Lambda's arm64", async () => {
   // The app writes the stack by itself. The command line of the CDK would only take more CPU time.
   const urls = ["IMAGES_URL=https://images.example.com", "THUMBNAILS_URL=https://thumbnails.example.com"];
   succeeded(await thumbnails.type("env", "CDK_OUTDIR=cdk.out", ...urls, "node", "app.ts"));

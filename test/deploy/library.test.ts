@@ -114,7 +114,7 @@ test("the README's files are a workflow and an app of ten lines", () => {
   expect(readme["app.ts"]?.trim().split("\n").length).toBeLessThanOrEqual(10);
 });
 
-test("its types are found, and tell a task of its item", { timeout: 240_000 }, async () => {
+test("its types are found, and tell a task of its item", async () => {
   const tsc = join(root, "node_modules/.bin/tsc");
   succeeded(await project.type(tsc, "--project", "."));
   const wrong = new Project(project.path, { "wrong.ts": HUNDRED.replace("number % 10", "number.length") });
@@ -123,7 +123,7 @@ test("its types are found, and tell a task of its item", { timeout: 240_000 }, a
   expect(stdout).toMatch(/^wrong\.ts.*Property 'length' does not exist on type 'number'/);
 });
 
-test("the tests of the guide pass, on node:test and on vitest", { timeout: 240_000 }, async () => {
+test("the tests of the guide pass, on node:test and on vitest", async () => {
   const files = shownInGuide();
   const { path } = new Project(join(project.path, "tested"), { ...files, "package.json": '{ "type": "module" }' });
   expect(Object.keys(files).length).toBe(5);
@@ -134,7 +134,7 @@ test("the tests of the guide pass, on node:test and on vitest", { timeout: 240_0
   expect(succeeded(await project.type("node", vitest, "run", "--root", path))).toMatch(/Tests +4 passed/);
 });
 
-test("the README's app is synthesised, each function with its bundle", { timeout: 240_000 }, async () => {
+test("the README's app is synthesised, each function with its bundle", async () => {
   succeeded(await project.type("npx", "cdk", "synth", "--quiet", "--app", "node app.ts"));
   const output = join(project.path, "cdk.out");
   const template = readFileSync(join(output, "greetings.template.json"), "utf8");
@@ -151,12 +151,12 @@ test("the README's app is synthesised, each function with its bundle", { timeout
   }
 });
 
-test("an app of a stack for each workflow is one line", { timeout: 240_000 }, async () => {
+test("an app of a stack for each workflow is one line", async () => {
   const listed = succeeded(await project.type("npx", "cdk", "list", "--app", "node all.ts"));
   expect(listed.trim().split("\n")).toEqual(["greetings (sluice-greetings)", "hundred (sluice-hundred)"]);
 });
 
-test("a run on this machine ends with exact counts", { timeout: 240_000 }, async () => {
+test("a run on this machine ends with exact counts", async () => {
   const { code, stdout, stderr } = await project.type("npx", "sluice", "run", "hundred", "--json");
   expect(code, stderr).toBe(2);
   const summary = JSON.parse(stdout.trim().split("\n").at(-1) ?? "");
@@ -173,7 +173,7 @@ test("a run on this machine ends with exact counts", { timeout: 240_000 }, async
   expect(JSON.parse(status)).toMatchObject({ run: summary.run, succeeded: 90, dead: 10, pending: 0 });
 });
 
-test("the README's workflow runs", { timeout: 240_000 }, async () => {
+test("the README's workflow runs", async () => {
   const printed = succeeded(await project.type("npx", "sluice", "run", "greetings"));
   expect(printed).toMatch(/^Completed, every item succeeded {2}greetings/m);
 });

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, inject, onTestFailed, test, vi } from "vitest";
 import { readOutputs } from "../../shared/definition/stack-outputs.ts";
+import { PATIENTLY } from "../helpers/patience.ts";
 import { cdk, dynamoDbClient, runsIn, sluice, typed } from "./aws.ts";
 
 const context = ["--context", "workflows=test/deploy/native-workflows"];
@@ -12,9 +13,9 @@ afterAll(() => dynamoDb.destroy());
 beforeAll(async () => {
   await cdk("bootstrap", "aws://000000000000/us-east-1", ...context);
   await cdk("deploy", "native", ...context, "--require-approval", "never", "--outputs-file", outputsFile);
-}, 600_000);
+});
 
-test("a deployed workflow runs the native code of an external package", { timeout: 300_000 }, async () => {
+test("a deployed workflow runs the native code of an external package", async () => {
   onTestFailed(() => console.error(readFileSync(inject("ministackLog"), "utf8").slice(-10_000)));
   const [asked] = await sluice("start", "native", "--stack", "sluice-native", "--json");
   const run = String(asked?.run);
@@ -25,7 +26,7 @@ test("a deployed workflow runs the native code of an external package", { timeou
       const { status, results } = await runs.get(run);
       expect({ status, manifest: results?.manifest }).toEqual({ status: "completed", manifest: 1 });
     },
-    { timeout: 200_000, interval: 500 },
+    { ...PATIENTLY, interval: 500 },
   );
   const file = join(inject("workspace"), "native.jsonl");
   await typed("results", run, "--stack", "sluice-native", "--format", "jsonl", "--output", file);

@@ -17,10 +17,10 @@ beforeAll(async () => {
   await packed(workspace);
   succeeded(await other.type("npm", "install", "--prefer-offline", "--no-audit", "--no-fund", "node@22"));
   expect(await typed("node", "--version")).toMatch(/^v22\./);
-}, 900_000);
+});
 
 // The other tests of the projects use the Node of the repository. `docs/compatibility.md` has all combinations.
-test("the project that create-sluice wrote runs with Node 22, and its tests pass", { timeout: 600_000 }, async () => {
+test("the project that create-sluice wrote runs with Node 22, and its tests pass", async () => {
   expect(await typed("npm", "start")).toMatch(/^Completed, every item succeeded/m);
   expect(await typed("npm", "test")).toMatch(/fail 0/);
 });

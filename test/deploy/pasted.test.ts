@@ -14,7 +14,7 @@ let modules: string;
 
 beforeAll(async () => {
   ({ modules } = await packed(workspace));
-}, 600_000);
+});
 
 /** The block of a page that begins with a text. */
 function block(blocks: readonly Block[], start: string): Block {
@@ -29,9 +29,7 @@ const failed = (typed: readonly TypedLine[]) => typed.filter(({ code }) => code 
 const counts = (printed: string) =>
   printed.match(/^(Completed.*(?= {2})| *(produced|succeeded|dead|pending) +\d+)$/gm)?.map((line) => line.trim()) ?? [];
 
-test("README's four commands and its task run over an own CSV file, in at most 15 typed lines", {
-  timeout: 600_000,
-}, async () => {
+test("README's four commands and its task run over an own CSV file, in at most 15 typed lines", async () => {
   const terminal = new Terminal(join(workspace, "readme"), modules);
   terminal.write("customers.csv", "id,name,email\n1,Ada Lovelace,ada@example.com\n2,Grace Hopper,grace@navy.example\n");
   const commands = block(README, "npx --yes --package ");
@@ -62,7 +60,7 @@ test("README's four commands and its task run over an own CSV file, in at most 1
   expect(tested).toMatchObject({ code: 0, printed: expect.stringMatching(/pass 1\b/) });
 });
 
-test("README's project by hand runs, and its app synthesises", { timeout: 600_000 }, async () => {
+test("README's project by hand runs, and its app synthesises", async () => {
   const terminal = new Terminal(join(workspace, "greetings"), modules);
   terminal.write("package.json", '{ "type": "module" }');
   terminal.save(block(README, "// workflows/greetings.ts"));
@@ -74,9 +72,7 @@ test("README's project by hand runs, and its app synthesises", { timeout: 600_00
   expect(failed([await terminal.type("node app.ts")])).toEqual([]);
 });
 
-test("the tutorial's snippets run one after the other, and print the counts that it shows", {
-  timeout: 600_000,
-}, async () => {
+test("the tutorial's snippets run one after the other, and print the counts that it shows", async () => {
   const terminal = new Terminal(workspace, modules);
   const start = TUTORIAL.findIndex(({ code }) => code.startsWith("mkdir crm"));
   let last: readonly TypedLine[] = [];

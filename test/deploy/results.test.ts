@@ -19,6 +19,7 @@ import { readOutputs } from "../../shared/definition/stack-outputs.ts";
 import { readResults } from "../../shared/index.ts";
 import { CHROMIUM, launchChromium } from "../browser/chromium.ts";
 import { openPage } from "../browser/dashboard-world.ts";
+import { PATIENTLY } from "../helpers/patience.ts";
 import { testObjectStore } from "../unit/results/object-store-contract.ts";
 import { begin, cdk, dynamoDbClient, runsIn, sluice, typed } from "./aws.ts";
 import { countingProxy } from "./counting-proxy.ts";
@@ -39,8 +40,7 @@ afterAll(() => {
 
 const outputs = () => readOutputs("results", JSON.parse(readFileSync(outputsFile, "utf8"))["sluice-results"]);
 const location = () => s3Location(outputs().resultsUrl ?? "");
-const until = <T>(what: () => Promise<T>, seconds: number) =>
-  vi.waitFor(what, { timeout: seconds * 1_000, interval: 500 });
+const until = <T>(what: () => Promise<T>) => vi.waitFor(what, { ...PATIENTLY, interval: 500 });
 
 const NUMBERS = Array.from({ length: 450 }, (_, number) => number);
 const failsFirst = (number: number) => number % 50 === 7;
@@ -55,7 +55,7 @@ testObjectStore("S3 in an emulator that nobody here wrote", async () => {
 beforeAll(async () => {
   await cdk("bootstrap", "aws://000000000000/us-east-1", ...context);
   await cdk("deploy", "results", ...context, "--require-approval", "never", "--outputs-file", outputsFile);
-}, 600_000);
+});
 
 let run = "";
 
@@ -67,9 +67,7 @@ async function rows(...words: readonly string[]): Promise<readonly { id: string;
   return lines.map((line) => JSON.parse(line));
 }
 
-test("a deployed run leaves its results in the bucket of the stack, with the rights that its roles have", {
-  timeout: 300_000,
-}, async () => {
+test("a deployed run leaves its results in the bucket of the stack, with the rights that its roles have", async () => {
   onTestFailed(() => console.error(readFileSync(inject("ministackLog"), "utf8").slice(-10_000)));
   const [asked] = await sluice("start", "results", "--stack", "sluice-results", "--json");
   run = String(asked?.run);
@@ -77,7 +75,7 @@ test("a deployed run leaves its results in the bucket of the stack, with the rig
   await until(async () => {
     const { status, results } = await runs.get(run);
     expect({ status, manifest: results?.manifest }).toEqual({ status: "completed", manifest: 1 });
-  }, 200);
+  });
   const [found] = await sluice("results", run, "--stack", "sluice-results", "--json");
   expect(found).toMatchObject({ type: "results", url: outputs().resultsUrl, manifest: 1, rows: 441, complete: true });
   const numbers = (await rows()).map(({ result }) => result.number);
@@ -91,30 +89,25 @@ test("the raw objects are replaced by the parts, and nothing is outside of the w
     expect(keys.every((key) => key.startsWith(`results/${run}/`))).toBe(true);
     expect(keys.filter((key) => key.includes("/raw/"))).toEqual([]);
     expect(keys.filter((key) => key.includes("/csv/"))).toHaveLength(1);
-  }, 60);
+  });
 });
 
 test.skipIf(CHROMIUM === undefined)(
   "the dashboard shows the stack with few requests, and changes nothing",
-  {
-    timeout: 300_000,
-  },
   async () => {
     const proxy = await countingProxy(inject("endpoint"));
     const browser = await launchChromium([]);
+    const began = performance.now();
     const dashboard = begin(["ui", "--stack", "sluice-results", "--no-open", "--json"], {
       AWS_ENDPOINT_URL: proxy.endpoint,
     });
     try {
       const [line] = await once(createInterface({ input: dashboard.stdout }), "line");
       const { page, faults } = await openPage(browser, (JSON.parse(String(line)) as { url: string }).url);
-      page.setDefaultTimeout(100_000);
       await page.locator(".runs tr", { hasText: run }).locator("a").first().click();
       await page.locator(".legend", { hasText: "441 done" }).waitFor();
-      // The live view, from its first request until now.
-      for (const [index, at] of proxy.times.slice(1).entries()) {
-        expect(at - (proxy.times[index] ?? 0)).toBeGreaterThan(700);
-      }
+      // The live view makes a request each second. A slow machine only makes fewer.
+      expect(proxy.requests()).toBeLessThanOrEqual(1 + (performance.now() - began) / 1_000);
       await page.getByRole("link", { name: /Failures of results/ }).click();
       await page.getByRole("button", { name: "Load the dead letters", exact: true }).click();
       await page.getByRole("heading", { name: "9 dead letters", exact: true }).waitFor();
@@ -131,7 +124,7 @@ test.skipIf(CHROMIUM === undefined)(
   },
 );
 
-test("redriven items join the results, in the order of the source", { timeout: 300_000 }, async () => {
+test("redriven items join the results, in the order of the source", async () => {
   onTestFailed(() => console.error(readFileSync(inject("ministackLog"), "utf8").slice(-10_000)));
   await sluice("dlq", "redrive", "--stack", "sluice-results", "--yes", "--json");
   const runs = runsIn(dynamoDb, outputs().table);
@@ -139,7 +132,7 @@ test("redriven items join the results, in the order of the source", { timeout: 3
     expect((await runs.get(run)).results).toMatchObject({ manifest: 2 });
     const found = await rows();
     expect(found.map(({ result }) => result.number)).toEqual(NUMBERS);
-  }, 200);
+  });
   const csv = parse(await typed("results", run, "--stack", "sluice-results", "--format", "csv"));
   expect(csv[0]).toEqual(["id", "attempts", "number", "square", "note"]);
   expect(csv.slice(1).map(([, , number]) => Number(number))).toEqual(NUMBERS);
@@ -175,7 +168,7 @@ test("the bucket is encrypted and closed, and a stranger reads nothing", async (
   expect(log.match(/is not authorized to perform: s3:\S+ .*sluice-results\S*/g) ?? []).toEqual([]);
 });
 
-test("the bucket is gone with the stack, and all results with it", { timeout: 300_000 }, async () => {
+test("the bucket is gone with the stack, and all results with it", async () => {
   const { bucket: Bucket } = location();
   // The CDK's function empties only buckets with this tag. The emulator's CloudFormation gives buckets no tags.
   const TagSet = [{ Key: "aws-cdk:auto-delete-objects", Value: "true" }];

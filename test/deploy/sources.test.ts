@@ -5,6 +5,7 @@ import { CreateBucketCommand, PutBucketTaggingCommand, PutObjectCommand, S3Clien
 import { afterAll, beforeAll, expect, inject, onTestFailed, test, vi } from "vitest";
 import { s3Location } from "../../shared/aws/s3-location.ts";
 import { readOutputs } from "../../shared/definition/stack-outputs.ts";
+import { PATIENTLY } from "../helpers/patience.ts";
 import { hasPostgres, startTestPostgres, type TestPostgres } from "../helpers/postgres.ts";
 import { cdk, dynamoDbClient, runsIn, sluice, typed } from "./aws.ts";
 
@@ -61,7 +62,7 @@ beforeAll(async () => {
   }
   await cdk("bootstrap", "aws://000000000000/us-east-1", ...context);
   await cdk("deploy", ...WORKFLOWS, ...context, "--require-approval", "never", "--outputs-file", outputsFile);
-}, 600_000);
+});
 afterAll(async () => {
   // Other test files choose the only stack that has a workflow. The CDK's function empties only buckets with this tag, and the
   // emulator's CloudFormation gives buckets no tags.
@@ -75,13 +76,10 @@ afterAll(async () => {
   dynamoDb.destroy();
   s3.destroy();
   await postgres?.close();
-}, 300_000);
+});
 
 test.each(WORKFLOWS)(
   "the deployed workflow %s reads its partitions with the rights that its source names",
-  {
-    timeout: 300_000,
-  },
   async (name) => {
     onTestFailed(() => console.error(readFileSync(inject("ministackLog"), "utf8").slice(-10_000)));
     const [asked] = await sluice("start", name, "--stack", `sluice-${name}`, "--json");
@@ -93,7 +91,7 @@ test.each(WORKFLOWS)(
         expect({ status, failure, manifest: results?.manifest }).toEqual({ status: "completed", manifest: 1 });
         expect(partitions).toBeGreaterThan(1);
       },
-      { timeout: 200_000, interval: 500 },
+      { ...PATIENTLY, interval: 500 },
     );
     const file = join(inject("workspace"), `${name}.jsonl`);
     await typed("results", run, "--stack", `sluice-${name}`, "--format", "jsonl", "--output", file);

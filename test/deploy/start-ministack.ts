@@ -21,7 +21,7 @@ declare module "vitest" {
 }
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const START_MILLISECONDS = 60_000;
+const START_MILLISECONDS = 300_000;
 
 /** Starts ministack before all tests, on the loopback interface and a free port, and ends it after them. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {

@@ -9,7 +9,8 @@ export default defineConfig({
     globalSetup: ["test/deploy/start-ministack.ts"],
     // They share one ministack, which runs the functions' processes too.
     fileParallelism: false,
-    testTimeout: 30_000,
-    hookTimeout: 180_000,
+    // A time limit ends a test that hangs. It is no measure of speed.
+    testTimeout: 900_000,
+    hookTimeout: 900_000,
   },
 });
