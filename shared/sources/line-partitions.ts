@@ -34,7 +34,7 @@ export interface Group {
 export type LinePart = { readonly piece: Piece } | { readonly group: Group };
 
 /** A partition has at least this many bytes of text, so that its own requests and rows in the ledger do not matter. */
-const LEAST_BYTES = 32 * 1_024 * 1_024;
+export const LEAST_BYTES = 32 * 1_024 * 1_024;
 /** The tags of this many objects fit into the cursor of a partition. */
 const MOST_OBJECTS = 100;
 /** The ledger stores cursors of partitions of up to 2 KiB. */
@@ -104,12 +104,14 @@ export function lineParts(
     bytes += object.size;
   }
   close();
-  const isTooLong = found.some((part) => Buffer.byteLength(JSON.stringify(part)) > LONGEST_CURSOR_BYTES);
-  return isTooLong || found.length > parts ? undefined : found;
+  return found.length > parts || !found.every(fitsCursor) ? undefined : found;
 }
 
+/** Whether the ledger can store the cursor of a part. */
+export const fitsCursor = (part: LinePart): boolean => Buffer.byteLength(JSON.stringify(part)) <= LONGEST_CURSOR_BYTES;
+
 /** Pieces of the same length. They begin at even bytes, at which a character of UTF-16 begins. */
-function piecesOf(object: ListedText, target: number): readonly Piece[] {
+export function piecesOf(object: ListedText, target: number): readonly Piece[] {
   const count = Math.ceil(object.size / target);
   const start = (index: number) => (index === count ? object.size : 2 * Math.floor((index * object.size) / count / 2));
   return Array.from({ length: count }, (_, index) => {

@@ -16,6 +16,7 @@ import {
   lineParts,
   type Piece,
 } from "./line-partitions.ts";
+import { listRanges, rangeParts } from "./line-ranges.ts";
 import { lineStartIn } from "./line-start.ts";
 import { ListedObjects } from "./listed-objects.ts";
 import { ObjectBytes } from "./object-bytes.ts";
@@ -95,10 +96,14 @@ export function s3Lines(options: S3LinesOptions): Source {
   return s3LinesWith(options, { now: () => performance.now() });
 }
 
-/** `s3Lines` with a clock, and with the least bytes of a partition, for tests. */
+/** `s3Lines` with a clock, and with small partitions and few listings, for tests. */
 export function s3LinesWith(
   options: S3LinesOptions,
-  { now, leastBytes }: { readonly now: () => number; readonly leastBytes?: number | undefined },
+  {
+    now,
+    leastBytes,
+    mostListings,
+  }: { readonly now: () => number } & Partial<Pick<LineDivision, "leastBytes" | "mostListings">>,
 ): Source {
   const settings = lineSettings(options, "s3Lines", OWN_KEYS);
   const { bucket, key, prefix, compression = "none", format } = options;
@@ -121,7 +126,7 @@ export function s3LinesWith(
       (isDivisible || key === undefined) && {
         partitions: async (context: PartitionContext) => {
           const walk = walkIn(context);
-          const division = { parts, isDivisible, leastBytes };
+          const division = { parts, isDivisible, leastBytes, mostListings };
           return key === undefined
             ? await partitionsBelow(walk, prefix ?? "", division)
             : await partitionsOfObject(walk, key, division);
@@ -152,6 +157,7 @@ interface LineDivision {
   readonly parts: number;
   readonly isDivisible: boolean;
   readonly leastBytes?: number | undefined;
+  readonly mostListings?: number | undefined;
 }
 
 /** The partitions of the objects below a prefix. One part is no division: it is read as a source without partitions is. */
@@ -164,12 +170,18 @@ async function partitionsBelow(walk: Walk, prefix: string, division: LineDivisio
     listed.push(...objects.map(({ key, etag, size }) => ({ key, etag, size })));
     isAll = isLast;
     responses += 1;
-    if (responses === MOST_LISTINGS) break;
+    if (responses === (division.mostListings ?? MOST_LISTINGS)) break;
   }
   const parts = isAll ? lineParts(listed, division) : undefined;
   if (parts !== undefined) return parts.length > 1 ? parts.map(linePartition) : [{ id: WHOLE_SOURCE }];
-  const ranges = await sampledKeyRanges(reader, { bucket, prefix, part: {} }, division.parts, context.signal);
-  return ranges.map((group, index) => linePartition({ group }, index));
+  const { isDivisible, leastBytes } = division;
+  // Half of the partitions are for pieces of large objects.
+  const most = isDivisible ? Math.ceil(division.parts / 2) : division.parts;
+  const { signal } = context;
+  const ranges = await sampledKeyRanges(reader, { bucket, prefix, part: {} }, most, signal);
+  if (!isDivisible) return ranges.map((group, index) => linePartition({ group }, index));
+  const found = await listRanges(reader, { bucket, prefix }, ranges, { signal, leastBytes });
+  return rangeParts(found, { parts: division.parts, leastBytes }).map(linePartition);
 }
 
 /** The partitions of one object. */

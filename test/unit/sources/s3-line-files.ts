@@ -3,11 +3,11 @@ import { expect } from "vitest";
 import type { Source } from "../../../shared/sources/index.ts";
 import { type S3LinesOptions, s3LinesWith } from "../../../shared/sources/s3-lines.ts";
 import type { FakeS3 } from "../../helpers/fake-s3.ts";
-import { itemsOf, itemsOfPartitions } from "./reading.ts";
+import { itemsOf, itemsOfPartitions, readContext } from "./reading.ts";
 
 /** A source whose partitions are small. */
-export const inParts = (options: S3LinesOptions, leastBytes = 1): Source =>
-  s3LinesWith(options, { now: () => 0, leastBytes });
+export const inParts = (options: S3LinesOptions, leastBytes = 1, mostListings?: number): Source =>
+  s3LinesWith(options, { now: () => 0, leastBytes, mostListings });
 
 /** Lines of JSON: some are much longer than a partition, some are empty, and some are broken. */
 const line = fc.oneof(
@@ -64,4 +64,44 @@ export async function partitionsCoverObjects(s3: FakeS3, seeds: number): Promise
     ),
     { numRuns: seeds },
   );
+}
+
+/** Lines of a byte or two, in an object that is often empty and sometimes much larger than the others. */
+const counted = fc.oneof(
+  { weight: 4, arbitrary: fc.nat({ max: 3 }) },
+  { weight: 1, arbitrary: fc.integer({ min: 20, max: 120 }) },
+);
+
+/**
+ * Checks for many buckets with more objects than are listed one after the other that the partitions together yield exactly the
+ * items of a serial walk, and that large objects are divided.
+ */
+export async function rangesCoverObjects(s3: FakeS3, seeds: number): Promise<void> {
+  let divided = 0;
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(counted, { minLength: 3, maxLength: 14 }),
+      fc.integer({ min: 4, max: 60 }),
+      fc.integer({ min: 2, max: 40 }),
+      fc.integer({ min: 1, max: 3 }),
+      async (sizes, leastBytes, parts, mostKeys) => {
+        s3.empty();
+        s3.mostKeys = mostKeys;
+        for (const [index, lines] of sizes.entries()) {
+          const text = Array.from({ length: lines }, (_, line) => `${(index + line) % 10}\n`).join("");
+          s3.put(`in/${String(index * 7).padStart(3, "0")}`, text);
+        }
+        const options = { bucket: s3.bucket, prefix: "in/", format: "jsonl", partitions: parts } as const;
+        const source = inParts(options, leastBytes, 1);
+        const read = await itemsOfPartitions(source, { restartAfter: 1 });
+        expect(read.length).toBeLessThanOrEqual(parts);
+        expect(read.flat()).toEqual(await itemsOf(inParts(options)));
+        const partitions = JSON.stringify(await source.partitions?.(readContext()));
+        if (partitions.includes("piece") && partitions.includes("group")) divided++;
+      },
+    ),
+    { numRuns: seeds },
+  );
+  // A test of undivided objects shows nothing.
+  expect(divided).toBeGreaterThan(seeds / 10);
 }

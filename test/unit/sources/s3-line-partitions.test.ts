@@ -2,11 +2,12 @@ import { GetObjectCommand, ListObjectsV2Command } from "@aws-sdk/client-s3";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { ConfigurationError, type Partition, s3Lines, UnreadableItem } from "../../../shared/index.ts";
 import { lineParts } from "../../../shared/sources/line-partitions.ts";
+import { type ListedRange, rangeParts } from "../../../shared/sources/line-ranges.ts";
 import type { S3LinesOptions } from "../../../shared/sources/s3-lines.ts";
 import { FakeS3 } from "../../helpers/fake-s3.ts";
 import { seeds } from "../../helpers/seeds.ts";
 import { itemsOfPartitions, readContext } from "./reading.ts";
-import { inParts, partitionsCoverObjects } from "./s3-line-files.ts";
+import { inParts, partitionsCoverObjects, rangesCoverObjects } from "./s3-line-files.ts";
 
 let s3: FakeS3;
 beforeEach(() => {
@@ -33,6 +34,10 @@ async function read(options: S3LinesOptions, partition: Partition | undefined): 
 test("partitions cover objects exactly, in the order of a serial walk", async () => {
   // `docs/internals/reliability.md` has the result with 10,000.
   await partitionsCoverObjects(s3, seeds(60));
+});
+
+test("ranges of keys, and pieces of the large objects in them, cover objects exactly, in the order of a serial walk", async () => {
+  await rangesCoverObjects(s3, seeds(60));
 });
 
 describe("pieces of an object", () => {
@@ -167,6 +172,87 @@ describe("groups of objects", () => {
     expect(partitions.length).toBeLessThanOrEqual(8);
     expect(JSON.stringify(partitions)).not.toContain("tags");
     expect((await itemsOfPartitions(inParts(options, 1))).flat()).toHaveLength(1_504);
+  });
+});
+
+describe("ranges of keys", () => {
+  const large = (key: string, size: number, before?: string) => ({ key, etag: '"e"', size, before });
+  /** 200 ranges of 1,000 objects of 1 KiB. One of them also has an object of 10 GiB, and another one begins with such an object. */
+  const ranges = Array.from({ length: 200 }, (_, number): ListedRange => {
+    const keyOf = (each: number) => `k${String(each).padStart(3, "0")}`;
+    const objects =
+      number === 7
+        ? [large("k007-5", 10 * 1_024 * MIB, "k007-4")]
+        : number === 9
+          ? [large("k009-0", 10 * 1_024 * MIB)]
+          : [];
+    const bytes = MIB + objects.reduce((sum, { size }) => sum + size, 0);
+    return {
+      range: { ...(number > 0 && { after: keyOf(number) }), upTo: keyOf(number + 1) },
+      large: objects,
+      bytes,
+    };
+  });
+
+  test("divide a large object, so that no part has much more than its share of the bytes", () => {
+    const parts = rangeParts(ranges, { parts: 1_000 });
+    expect(parts.length).toBeLessThanOrEqual(1_000);
+    const pieces = parts.flatMap((part) => ("piece" in part ? [part.piece] : []));
+    // 20.2 GiB in 800 parts are 26 MiB, and a part has at least 32 MiB.
+    expect(pieces).toHaveLength(2 * 320);
+    expect(Math.max(...pieces.map(({ from, to }) => to - from))).toBe(32 * MIB);
+    expect(pieces.filter(({ key }) => key === "k007-5").reduce((sum, { from, to }) => sum + to - from, 0)).toBe(
+      10 * 1_024 * MIB,
+    );
+  });
+
+  test("keep what is before and behind a large object", () => {
+    const groups = rangeParts(ranges, { parts: 1_000 }).flatMap((part) => ("group" in part ? [part.group] : []));
+    expect(groups).toHaveLength(201);
+    expect(groups.slice(7, 11)).toEqual([
+      { after: "k007", upTo: "k007-4" },
+      { after: "k007-5", upTo: "k008" },
+      { after: "k008", upTo: "k009" },
+      { after: "k009-0", upTo: "k010" },
+    ]);
+  });
+
+  test("have no part between two large objects that follow each other", () => {
+    const size = 64 * MIB;
+    const neighbours = [large("a", size), large("b", size, "a")];
+    const parts = rangeParts([{ range: {}, large: neighbours, bytes: 2 * size }], { parts: 100 });
+    expect(parts.filter((part) => "group" in part)).toEqual([{ group: { after: "b" } }]);
+    expect(parts).toHaveLength(5);
+  });
+
+  test("have no more parts than wanted: then pieces are larger, or large objects stay whole", () => {
+    const few = rangeParts(ranges, { parts: 220 });
+    expect(few.length).toBeLessThanOrEqual(220);
+    expect(few.filter((part) => "piece" in part).length).toBeGreaterThan(4);
+    expect(rangeParts(ranges, { parts: 200 })).toHaveLength(200);
+  });
+
+  test("keep an object whose key is too long for a cursor", () => {
+    const key = `k${"\u0001".repeat(400)}`;
+    const parts = rangeParts([{ range: {}, large: [large(key, 10 * 1_024 * MIB)], bytes: 10 * 1_024 * MIB }], {
+      parts: 100,
+    });
+    expect(parts).toEqual([{ group: {} }]);
+  });
+
+  test("are listed to find their large objects, each of them once, and an object that changes since is an error", async () => {
+    s3.mostKeys = 100;
+    for (let index = 0; index < 600; index++) s3.put(`in/${String(index).padStart(4, "0")}`, "1\n");
+    s3.put("in/0300-large", "2\n".repeat(1_000));
+    const source = inParts({ ...BELOW, partitions: 16 }, 200, 1);
+    const partitions = (await source.partitions?.(readContext())) ?? [];
+    const pieces = partitions.filter(({ id }) => id.includes("in/0300-large, bytes"));
+    expect(pieces.length).toBeGreaterThan(2);
+    expect(partitions.length).toBeLessThanOrEqual(16);
+    const items = (await itemsOfPartitions(inParts({ ...BELOW, partitions: 16 }, 200, 1))).flat();
+    expect(items).toHaveLength(1_600);
+    s3.put("in/0300-large", "3\n".repeat(1_000));
+    await expect(read(BELOW, pieces[1])).rejects.toThrow("changed while a run was reading it");
   });
 });
 
