@@ -1,4 +1,4 @@
-import type { S3Reader } from "../aws/s3-objects.ts";
+import type { S3Reader } from "../aws/s3-requests.ts";
 import type { KeyRange } from "./key-ranges.ts";
 import { fitsCursor, LEAST_BYTES, type LinePart, type ListedText, piecesOf } from "./line-partitions.ts";
 import { listObjects } from "./s3-listing.ts";
