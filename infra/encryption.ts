@@ -58,8 +58,10 @@ const LOGS_ACTIONS = ["kms:Encrypt*", "kms:Decrypt*", "kms:ReEncrypt*", "kms:Gen
  * Lets CloudWatch Logs use a key for the log groups of the stack. Without it, CloudFormation cannot create a log group
  * with the key. The names of the log groups begin with the name of the stack, and the rest is not known before.
  * https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html
+ *
+ * @param names What the names of the log groups begin with, if not with the name of the stack.
  */
-export function allowLogs(scope: Construct, key: IKey): void {
+export function allowLogs(scope: Construct, key: IKey, names?: string): void {
   const stack = Stack.of(scope);
   // The name of a nested stack begins with that of its parent, and is known at the deployment only.
   let named = stack;
@@ -67,7 +69,7 @@ export function allowLogs(scope: Construct, key: IKey): void {
   const logGroups = stack.formatArn({
     service: "logs",
     resource: "log-group",
-    resourceName: `${named.stackName}-*`,
+    resourceName: `${names ?? `${named.stackName}-`}*`,
     arnFormat: ArnFormat.COLON_RESOURCE_NAME,
   });
   const statement = new PolicyStatement({

@@ -44,6 +44,7 @@ import { networksOf } from "./network.ts";
 import { grantOperate, type Operated } from "./operator-rights.ts";
 import { checkOwnVariables, checkVariablesSize } from "./own-variables.ts";
 import { Queues, type WorkflowQueues } from "./queues.ts";
+import { logGroupsOf, nameBase, nameResources } from "./resource-names.ts";
 import {
   acknowledgeObjects,
   checkResultsProps,
@@ -71,6 +72,18 @@ export interface FanOutProps {
    * @example resolve("workflows/invoices.ts")
    */
   readonly workflowFile: string;
+  /**
+   * What the names of the resources begin with: a queue, a function or a role is named `<prefix>-<workflow>-<part>`, such as
+   * `acme-prod-invoices-consumer`. Use it if the rules of your company need such names. It consists of letters, digits and
+   * hyphens; `<prefix>-<workflow>` has at most 39 characters. Queues and a table of yours, and the construct's bucket of
+   * results, keep their own names. Default: CloudFormation makes the names of the name of the stack.
+   *
+   * Set it before the first deployment. If it changes later, CloudFormation replaces the queues and the ledger by empty ones.
+   * https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-name.html
+   *
+   * @example "acme-prod"
+   */
+  readonly prefix?: string;
   /**
    * Environment variables of the functions, for the workflow's own code. Names that begin with `SLUICE_`, `AWS_`,
    * `LAMBDA_` or `_` are reserved, except `AWS_LAMBDA_EXEC_WRAPPER`. The flags in `NODE_OPTIONS` are added to those of
@@ -243,6 +256,7 @@ export class FanOut extends Construct implements IGrantable {
     const schedule = props.schedule === undefined ? workflow.schedule : parseSchedule(props.schedule);
     if (schedule !== undefined) checkStartsAfter(schedule, Date.now());
     const permissions = props.permissions === undefined ? workflow.permissions : parsePermissions(props.permissions);
+    const names = props.prefix === undefined ? undefined : nameBase(this, workflow.name, props.prefix);
 
     const keys = encryptionKeys(props.encryptionKey, {
       queues: props.queues === undefined,
@@ -251,13 +265,16 @@ export class FanOut extends Construct implements IGrantable {
     });
     if (props.queues !== undefined) checkGivenQueues(props.queues, topology, schedule !== undefined);
     if (props.table !== undefined) checkGivenTable(props.table, deletionProtection);
-    const given = props.queues as WorkflowQueues | undefined;
-    const queues = given ?? new Queues(this, "Queues", { topology, encryptionKey: keys.queues, removalPolicy });
+    const ownQueues =
+      props.queues === undefined
+        ? new Queues(this, "Queues", { topology, encryptionKey: keys.queues, removalPolicy })
+        : undefined;
+    const queues = ownQueues ?? (props.queues as WorkflowQueues);
     const table: ITable =
       (props.table as ITable | undefined) ??
       ledgerTable(this, "Ledger", { encryptionKey: keys.table, deletionProtection, removalPolicy });
     const queueKeys = props.queues === undefined ? listed(keys.queues) : keysOfQueues(props.queues);
-    if (keys.logs !== undefined) allowLogs(this, keys.logs);
+    if (keys.logs !== undefined) allowLogs(this, keys.logs, names && logGroupsOf(names));
     const eventBus = props.eventBus ?? EventBus.fromEventBusName(this, "DefaultEventBus", "default");
     const results =
       workflow.results &&
@@ -319,6 +336,16 @@ export class FanOut extends Construct implements IGrantable {
             table,
             alarms,
           });
+    if (names !== undefined) {
+      nameResources(this, names, {
+        queues: ownQueues,
+        table: props.table === undefined ? table : undefined,
+        functions,
+        schedule: runSchedule,
+        alarms,
+        dashboard,
+      });
+    }
     Tags.of(this).add("sluice:workflow", workflow.name);
 
     this.grantPrincipal = functions.consumer.role;

@@ -42,6 +42,8 @@ export class RunSchedule extends Construct {
    * https://docs.aws.amazon.com/scheduler/latest/UserGuide/configuring-schedule-dlq.html
    */
   readonly deadLetterQueue: Queue;
+  readonly role: Role;
+  readonly schedule: CfnSchedule;
 
   constructor(scope: Construct, id: string, props: RunScheduleProps) {
     super(scope, id);
@@ -54,14 +56,14 @@ export class RunSchedule extends Construct {
     });
     this.group = new CfnScheduleGroup(this, "Group");
     const { account } = Stack.of(this);
-    const role = new Role(this, "Role", {
+    this.role = new Role(this, "Role", {
       description: `Lets the schedule of the workflow ${workflow} start runs`,
       // https://docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html
       assumedBy: new ServicePrincipal("scheduler.amazonaws.com", {
         conditions: { StringEquals: { "aws:SourceAccount": account, "aws:SourceArn": this.group.attrArn } },
       }),
     });
-    role.addToPolicy(
+    this.role.addToPolicy(
       new PolicyStatement({
         actions: ["sqs:SendMessage"],
         resources: [controlQueue.queueArn, this.deadLetterQueue.queueArn],
@@ -69,7 +71,7 @@ export class RunSchedule extends Construct {
     );
     for (const key of new Set([controlQueueKey, encryptionKey])) {
       if (key === undefined) continue;
-      role.addToPolicy(
+      this.role.addToPolicy(
         new PolicyStatement({ actions: ["kms:GenerateDataKey", "kms:Decrypt"], resources: [key.keyArn] }),
       );
     }
@@ -80,7 +82,7 @@ export class RunSchedule extends Construct {
       requestedAt: SCHEDULED_TIME,
       scheduled: true,
     });
-    const cfnSchedule = new CfnSchedule(this, "Schedule", {
+    this.schedule = new CfnSchedule(this, "Schedule", {
       description: `Starts runs of the workflow ${workflow}`,
       groupName: this.group.ref,
       scheduleExpression: expression,
@@ -92,13 +94,13 @@ export class RunSchedule extends Construct {
       state: enabled ? "ENABLED" : "DISABLED",
       target: {
         arn: controlQueue.queueArn,
-        roleArn: role.roleArn,
+        roleArn: this.role.roleArn,
         input: start.body,
         sqsParameters: { messageGroupId: start.group },
         deadLetterConfig: { arn: this.deadLetterQueue.queueArn },
       },
     });
     // The schedule can send a message as soon as it exists, so the role must exist first.
-    cfnSchedule.node.addDependency(role);
+    this.schedule.node.addDependency(this.role);
   }
 }
