@@ -80,7 +80,11 @@ export function marksTable(verdicts: readonly Verdict[]): string {
   return markdownTable(["what", "mark", "measured", "met"], lines, [1, 2]);
 }
 
-function markdownTable(header: readonly string[], lines: readonly (readonly string[])[], numeric: readonly number[]) {
+export function markdownTable(
+  header: readonly string[],
+  lines: readonly (readonly string[])[],
+  numeric: readonly number[],
+) {
   const line = (cells: readonly string[]) => `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
   const rule = header.map((_, column) => (numeric.includes(column) ? "---:" : "---"));
   return [line(header), line(rule), ...lines.map(line)].join("\n");

@@ -1,42 +1,14 @@
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { openServices } from "../../local/local-services.ts";
-import { StateDirectory } from "../../local/state-directory.ts";
-import { STATE_ROOT } from "../../local/state-root.ts";
-import { toFailure } from "../../shared/base/failure.ts";
-import { topology } from "../../shared/definition/topology.ts";
-import { deadLetterBody } from "../../shared/messages/dead-letter.ts";
+import { fillDeadLetterQueue } from "../harness/dead-letter-queue.ts";
 import { measuredCommand } from "../harness/measured-command.ts";
 import { side } from "../harness/side.ts";
-import workflow from "../workflows/noop.ts";
 
 interface Input {
   readonly deadLetters: number;
 }
 
-const pathOf = (file: string) => fileURLToPath(new URL(`../../${file}`, import.meta.url));
-
-const ATTEMPTS = 3;
-const PER_PAGE = 200;
-const ERRORS = [
-  (n: number) => new TypeError(`fetch failed: connect ECONNREFUSED 10.0.${n % 256}.7:5432`),
-  (n: number) => new Error(`no price for order ord_${n}a7b: the service answered 404 Not Found`),
-  (n: number) => new RangeError(`"${n}" is out of range at https://example.com/items/${n}`),
-];
-
-// `sluice dlq` itself, over dead letters of three errors with the stacks of three attempts each: about 4 KB a letter.
+// `sluice dlq` itself.
 await side<Input>(async ({ deadLetters }, directory) => {
-  const state = new StateDirectory(workflow.name, join(directory, STATE_ROOT));
-  const services = await openServices({ workflow: workflow.name, topology: topology(workflow), state });
-  for (let first = 0; first < deadLetters; first += PER_PAGE) {
-    const count = Math.min(PER_PAGE, deadLetters - first);
-    const messages = Array.from({ length: count }, (_, index) => ({ body: bodyOf(first / PER_PAGE, index) }));
-    services.sqs.store.sendBatch(services.names.deadLetterQueue, messages);
-  }
-  await services.close();
-  const name = workflow.name;
-  state.remember({ workflow: name, file: pathOf("bench/workflows/noop.ts"), name, run: "measured" });
-
+  await fillDeadLetterQueue(directory, deadLetters);
   const { stdout, seconds, memoryMb } = await measuredCommand(directory, ["dlq", "--json"]);
   const listed = stdout
     .trim()
@@ -47,19 +19,3 @@ await side<Input>(async ({ deadLetters }, directory) => {
     throw new Error(`${listed?.deadLetters} of ${deadLetters} dead letters were listed:\n${stdout}`);
   return { seconds, memoryMb };
 });
-
-function bodyOf(page: number, index: number): string {
-  const number = page * PER_PAGE + index;
-  const thrown = ERRORS[number % ERRORS.length]?.(number);
-  const at = Date.now();
-  return deadLetterBody(
-    { sluice: 1, workflow: workflow.name, run: "measured", page, index, epoch: 1, item: { number } },
-    {
-      reason: "exhausted",
-      at: new Date(at).toISOString(),
-      failures: Array.from({ length: ATTEMPTS }, (_, attempt) =>
-        toFailure(thrown, { attempt: attempt + 1, startedAt: at, endedAt: at + 12 }),
-      ),
-    },
-  );
-}

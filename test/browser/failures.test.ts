@@ -12,8 +12,6 @@ import { someDeadLetter } from "../helpers/some-dead-letter.ts";
 import { CHROMIUM, launchChromium } from "./chromium.ts";
 import { type OpenPage, openPage } from "./dashboard-world.ts";
 
-const PATIENTLY = 150_000;
-
 const CAUSES = ["no route to host", "there is no country XX"] as const;
 const deadLetter = (number: number): DeadLetter => {
   const cause = number % CAUSES.length;
@@ -72,7 +70,6 @@ describe.skipIf(CHROMIUM === undefined)("The page of the failures", () => {
     directory = mkdtempSync(join(tmpdir(), "sluice-test-"));
     dashboard = await startDashboard({ place: place(), files: new PrivateFiles(directory) });
     opened = await openPage(browser, dashboard.url);
-    opened.page.setDefaultTimeout(PATIENTLY);
     await opened.page.getByRole("link", { name: /Failures of cities/ }).click();
   });
   afterEach(async () => {

@@ -124,12 +124,82 @@ test.skipIf(CHROMIUM === undefined)(
   },
 );
 
+test.skipIf(CHROMIUM === undefined)(
+  "the dashboard with --write starts, pauses, resumes and cancels a run of the stack and redrives, each after a confirmation",
+  async () => {
+    onTestFailed(() => console.error(readFileSync(inject("ministackLog"), "utf8").slice(-10_000)));
+    // 450 items at this rate take minutes, so the run does not end before it is cancelled.
+    await sluice("limit", "results", "--rate", "1/s", "--stack", "sluice-results", "--json");
+    const runs = runsIn(dynamoDb, outputs().table);
+    const browser = await launchChromium([]);
+    const dashboard = begin(["ui", "--stack", "sluice-results", "--write", "--no-open", "--json"], {});
+    const audit = () =>
+      readFileSync(join(inject("workspace"), ".sluice/.dashboard/audit.jsonl"), "utf8")
+        .trim()
+        .split("\n")
+        .map((line): Record<string, unknown> => JSON.parse(line));
+    try {
+      const [line] = await once(createInterface({ input: dashboard.stdout }), "line");
+      const { page, faults } = await openPage(browser, (JSON.parse(String(line)) as { url: string }).url);
+      const dialog = page.getByRole("dialog");
+      /** Presses a button, and confirms the command that the dialog shows. */
+      const change = async (button: string, command: string, verb: string) => {
+        await page.getByRole("button", { name: button, exact: true }).click();
+        await dialog.getByText(command).waitFor();
+        await dialog.getByRole("button", { name: verb, exact: true }).click();
+        await dialog.waitFor({ state: "detached" });
+      };
+      await page.locator(".runs tr", { hasText: run }).waitFor();
+      await page.getByText("Start a run").click();
+      await change("Start", "npx sluice start results --stack sluice-results", "Start");
+      await page.locator(".runs tr", { hasText: "running" }).locator("a").first().click();
+      const started = (await page.locator("h1 .mono").textContent()) ?? "";
+      expect(started).not.toBe(run);
+      for (const [button, command, verb, status] of [
+        ["Pause", "pause", "Pause the run", "paused"],
+        ["Resume", "resume", "Resume the run", "running"],
+        ["Cancel…", "cancel", "Cancel the run", "cancelled"],
+      ] as const) {
+        await change(button, `npx sluice ${command} ${started} --stack sluice-results`, verb);
+        await page.locator("h1 .status", { hasText: status }).waitFor();
+        expect((await runs.get(started)).status).toBe(status);
+        expect(audit().filter((entry) => entry.command === command)).toMatchObject([
+          { command, workflow: "results", run: started, event: "began" },
+          { command, workflow: "results", run: started, event: "ended" },
+        ]);
+      }
+      await sluice("limit", "results", "--clear", "--stack", "sluice-results", "--json");
+
+      await page.getByRole("link", { name: /Failures of results/ }).click();
+      await page.getByRole("button", { name: "Load the dead letters", exact: true }).click();
+      // The run that was cancelled may have dead letters, too.
+      await page.getByRole("combobox", { name: "Run", exact: true }).selectOption(run);
+      await page.getByRole("checkbox", { name: "Tick permanent, item 357", exact: true }).check();
+      await change("Redrive 1…", "npx sluice dlq redrive", "Redrive");
+      await page.getByText("1 dead letter was sent back.").waitFor();
+      await page.locator(".run-line", { hasText: run }).locator(".legend", { hasText: "442 done" }).waitFor();
+      await until(async () => expect((await runs.get(run)).results).toMatchObject({ manifest: 2 }));
+      expect(audit().filter((entry) => entry.kind === "redrive")).toMatchObject([
+        { workflow: "results", deadLetters: 1, event: "began" },
+        { workflow: "results", gone: 1, event: "ended" },
+      ]);
+      expect(audit()[0]).toMatchObject({ command: "start", workflow: "results", event: "began" });
+      expect(faults).toEqual([]);
+    } finally {
+      await browser.close();
+      dashboard.kill("SIGTERM");
+      await once(dashboard, "exit");
+    }
+  },
+);
+
 test("redriven items join the results, in the order of the source", async () => {
   onTestFailed(() => console.error(readFileSync(inject("ministackLog"), "utf8").slice(-10_000)));
-  await sluice("dlq", "redrive", "--stack", "sluice-results", "--yes", "--json");
   const runs = runsIn(dynamoDb, outputs().table);
+  const before = (await runs.get(run)).results?.manifest ?? 0;
+  await sluice("dlq", "redrive", "--stack", "sluice-results", "--yes", "--json");
   await until(async () => {
-    expect((await runs.get(run)).results).toMatchObject({ manifest: 2 });
+    expect((await runs.get(run)).results).toMatchObject({ manifest: before + 1 });
     const found = await rows();
     expect(found.map(({ result }) => result.number)).toEqual(NUMBERS);
   });

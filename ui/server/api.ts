@@ -182,6 +182,8 @@ export interface GroupView {
   readonly reasons: readonly string[];
   readonly firstDiedAt: string;
   readonly lastDiedAt: string;
+  /** The error of one dead letter with its details, which `name` replaces with placeholders. */
+  readonly exampleError: string;
   readonly exampleItem: string;
 }
 

@@ -183,7 +183,7 @@ export class LoadedDeadLetters {
 
   #groups(entries: readonly Entry[]): readonly GroupView[] {
     const groups = new Map<string, { -readonly [key in keyof GroupView]: GroupView[key] } & { reasons: string[] }>();
-    for (const { group: key, reason, diedAt, item } of entries) {
+    for (const { group: key, reason, diedAt, error, item } of entries) {
       const group = groups.get(key);
       if (group === undefined) {
         groups.set(key, {
@@ -193,6 +193,7 @@ export class LoadedDeadLetters {
           reasons: [reason],
           firstDiedAt: diedAt,
           lastDiedAt: diedAt,
+          exampleError: error,
           exampleItem: item,
         });
         continue;

@@ -31,6 +31,11 @@ test("a page has the latest deaths first, and the groups of all that match", () 
     ["other", 6],
     ["third", 4],
   ]);
+  expect(page.groups[1]).toMatchObject({
+    name: "Error: no <n>",
+    exampleError: "Error: no 0",
+    exampleItem: '{"number":0}',
+  });
   letters.close();
   expect(existsSync(join(directory.path, "loaded.jsonl"))).toBe(false);
 });

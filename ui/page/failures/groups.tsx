@@ -20,7 +20,9 @@ export function Groups({ state, groups }: { readonly state: FailuresState; reado
               />
               <span class="group-count">{count(group.count)}</span>
               <span class="group-text">
-                <span class="error">{visible(group.name)}</span>
+                <span class="error" title={visible(group.name)}>
+                  {visible(group.exampleError)}
+                </span>
                 <span class="muted">
                   {group.reasons.join(", ")}, the last {ago(group.lastDiedAt)}, such as{" "}
                   <code>{visible(group.exampleItem)}</code>
