@@ -127,12 +127,6 @@ export const SHORT: readonly Scope[] = [
 export const LONG: readonly Scope[] = [
   ...LONG_GROUPED,
   { ...LANES, name: "two lanes, a partition without an item, and one of an item", partitions: [[[]], [["good"]]] },
-  {
-    ...LANES,
-    name: "two lanes whose producers die, and two partitions without an item",
-    partitions: [[[]], [[]]],
-    spares: 1,
-  },
   { ...LANES, name: "two lanes, and a run that is cancelled", partitions: [[[]], [[]]], cancel: true },
   { ...RESULTS, name: "the result of an item", consumers: 1, pages: [["good"]] },
   { ...RESULTS, name: "the result of an item that fails at first", consumers: 1, pages: [["flaky"]] },
@@ -187,6 +181,13 @@ export const LONG: readonly Scope[] = [
 
 /** No exploration of these scopes has ended yet. They are explored only by name, as far as the memory suffices. */
 export const ENDLESS: readonly Scope[] = [
+  // After 1,902,521 states without a violation, its actors have more positions than a state can name.
+  {
+    ...LANES,
+    name: "two lanes whose producers die, and two partitions without an item",
+    partitions: [[[]], [[]]],
+    spares: 1,
+  },
   { ...RESULTS, name: "the result of an item, and two consumers", pages: [["good"]] },
   { ...RESULTS, name: "the result of an item, and a producer that dies", consumers: 1, pages: [["good"]], spares: 1 },
   {
