@@ -1,9 +1,12 @@
 import { Command } from "commander";
+import { positiveInteger } from "../options/positive-integer.ts";
 import { type TargetOptions, withTargetOptions } from "../options/target-options.ts";
 
 export interface StatusOptions extends TargetOptions {
   readonly json: boolean;
   readonly watch: boolean;
+  /** How many runs of each workflow to list, besides its active runs. Default: 20, and on a terminal as many as fit. */
+  readonly limit?: number;
 }
 
 export const statusCommand = withTargetOptions(new Command("status"))
@@ -12,6 +15,11 @@ export const statusCommand = withTargetOptions(new Command("status"))
   )
   .argument("[run]", "a run's id, or a workflow's name: its latest run that was not skipped")
   .option("--watch", "show the run again every second until it has ended", false)
+  .option(
+    "--limit <n>",
+    "list at most this many runs of each workflow, besides its active runs (default: 20, and on a terminal as many as fit)",
+    positiveInteger,
+  )
   .option("--json", "print one JSON object per run", false)
   .addHelpText(
     "after",

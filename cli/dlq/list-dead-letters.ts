@@ -2,6 +2,7 @@ import type { ListOptions } from "../commands/dlq/list.ts";
 import { EXIT } from "../exit-code.ts";
 import { DeadLetterList } from "../screens/dlq/dead-letter-list.ts";
 import { nextSteps } from "../screens/next-steps.ts";
+import { linesOf, roomOf } from "../screens/terminal-width.ts";
 import { writeJson } from "../screens/write-json.ts";
 import { dlqTargets } from "../targets/dead-letter-target.ts";
 import { whileEngineRuns } from "../targets/engine-ended.ts";
@@ -14,11 +15,23 @@ export async function listDeadLetters(options: ListOptions): Promise<void> {
   const all: { readonly target: Target; readonly list: DeadLetterList }[] = [];
   let code: number = EXIT.succeeded;
   let read = 0;
+  const room = roomOf(process.stdout);
+  const headings: string[] = [];
+  let printed = 0;
+  const print = (text: string) => {
+    printed += linesOf(text);
+    console.log(text);
+  };
   for await (const target of dlqTargets(options)) {
     const list = new DeadLetterList(options.by, options);
     const result = await whileEngineRuns(target, () => scanWithProgress(target, (deadLetter) => list.add(deadLetter)));
     if (options.json) for (const line of list.toJson(target, result)) writeJson(line);
-    else console.log(`${all.length === 0 ? "" : "\n"}${list.toText(target, result)}`);
+    else {
+      const steps = list.matched === 0 ? 0 : linesOf(nextSteps(list.steps(target, options.workflow))) + 1;
+      const text = list.toText(target, result, room === undefined ? undefined : room - steps);
+      headings.push(list.heading(target, result));
+      print(`${all.length === 0 ? "" : "\n"}${text}`);
+    }
     all.push({ target, list });
     read += result.looked;
     const own = scanExitCode(result, list.matched);
@@ -28,7 +41,11 @@ export async function listDeadLetters(options: ListOptions): Promise<void> {
   const [first, another] = all.filter(({ list }) => list.matched > 0);
   if (first === undefined && read > 0 && code === EXIT.succeeded) code = EXIT.noneMatches;
   process.exitCode = code;
-  if (first === undefined) return;
-  const workflow = another === undefined ? options.workflow : first.target.workflow;
-  if (!options.json) console.log(`\n${nextSteps(first.list.steps(first.target, workflow))}`);
+  if (options.json) return;
+  if (first !== undefined) {
+    const workflow = another === undefined ? options.workflow : first.target.workflow;
+    print(`\n${nextSteps(first.list.steps(first.target, workflow))}`);
+  }
+  // The first lines have scrolled away: of several workflows, or because the user asked for more than fits.
+  if (room !== undefined && printed > room) console.log(`\n${headings.join("\n")}`);
 }

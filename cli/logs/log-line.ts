@@ -20,6 +20,9 @@ export interface LogLine {
   readonly attempt: number | undefined;
 }
 
+/** The message of the line that the consumer writes for each failed attempt after which another one follows. */
+export const FAILED_ATTEMPT = "attempt failed";
+
 const LEVELS: Readonly<Record<string, LogLevel>> = {
   TRACE: "debug",
   DEBUG: "debug",

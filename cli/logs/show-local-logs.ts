@@ -41,6 +41,7 @@ export async function showLocalLogs(
     if (Date.now() - engineSeenAt > (run === undefined ? WITHOUT_ENGINE_MILLISECONDS : 0) && !hasEngine) break;
     await setTimeout(POLL_MILLISECONDS, undefined, { signal: interrupted }).catch(() => {});
   }
+  printer.end();
   return printer.printed;
 }
 

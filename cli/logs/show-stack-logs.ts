@@ -85,14 +85,15 @@ async function print(
   const logs = groups.flatMap((names) =>
     (["producer", "consumer"] as const).map((name) => new StackLog(send, names[name], name, { since, filter })),
   );
-  for (let isOver = !follow; ; ) {
+  for (let isOver = !follow; !interrupted.aborted; ) {
     // The run is asked first: lines that it wrote before its end are then read.
     isOver ||= await hasEnded();
     for await (const lines of merged(logs.map((log) => log.read(until, interrupted)))) printer.print(lines);
-    if (isOver || interrupted.aborted) return printer.printed;
+    if (isOver) break;
     await setTimeout(POLL_MILLISECONDS, undefined, { signal: interrupted }).catch(() => {});
-    if (interrupted.aborted) return printer.printed;
   }
+  printer.end();
+  return printer.printed;
 }
 
 async function sayThatItEnded(target: RunTarget): Promise<void> {

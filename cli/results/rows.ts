@@ -6,6 +6,7 @@ import { itemId } from "../../shared/messages/item-address.ts";
 import { Columns, CsvRows } from "../../shared/results/csv-columns.ts";
 import type { ResultLines, ResultSet } from "../../shared/results/read-results.ts";
 import { TextBuffer } from "../../shared/results/text-buffer.ts";
+import type { FailedColumns } from "./failed-columns.ts";
 
 /** Some rows as the user gets them, as text or bytes. */
 export interface OutputRows {
@@ -29,8 +30,8 @@ export interface RowOptions {
   readonly format: ResultFormat;
   /** The fields that the rows of the run have. */
   readonly include: readonly IncludedField[];
-  /** Whether rows of failed items follow, so that CSV needs their columns. */
-  readonly hasFailed: boolean;
+  /** The columns of items that failed, if their rows follow. Only CSV uses them. */
+  readonly failed?: FailedColumns | undefined;
   /** Called with the number of rows that were read without being written, to find the columns of CSV. */
   readonly onRead?: (rows: number) => void;
 }
@@ -38,32 +39,27 @@ export interface RowOptions {
 /** The rows of a result set in a format. */
 export async function rowFormat(
   set: ResultSet,
-  { format, include, hasFailed, onRead = () => {} }: RowOptions,
+  { format, include, failed, onRead = () => {} }: RowOptions,
 ): Promise<RowFormat> {
   if (format === "jsonl") return { rows: () => asTheyAre(set.lines()), failed: failedAsJsonl };
   const { manifest } = set;
   const isStored = manifest?.format === "csv" && manifest.rows === set.expectedRows;
-  if (isStored && !hasFailed) return { rows: () => storedCsv(set), failed: () => "" };
+  if (isStored && failed === undefined) return { rows: () => storedCsv(set), failed: () => "" };
   const csv = new CsvRows(include, await columnsOf(set, onRead));
   const { header } = csv;
-  const failedColumns = hasFailed
-    ? FAILED_COLUMNS.map((name) => (header.includes(name) ? `failed.${name}` : name))
-    : [];
+  const failedNames = (failed?.names ?? []).map((name) => (header.includes(name) ? `failed.${name}` : name));
   return {
-    rows: () => convertedToCsv(set, csv, failedColumns),
+    rows: () => convertedToCsv(set, csv, failedNames),
     failed: (items) =>
       stringify(
         items.map((item) => {
-          const { id, failed } = failedRow(item);
-          const fields = header.slice(1).map((name) => (name === "item" ? jsonText(item.item) : ""));
-          return [id, ...fields, failed.reason, `${failed.error.name}: ${failed.error.message}`];
+          const shared = header.slice(1).map((name) => failed?.included(name, item) ?? "");
+          return [failedRow(item).id, ...shared, ...(failed?.cells(item) ?? [])];
         }),
         { escape_formulas: true },
       ),
   };
 }
-
-const FAILED_COLUMNS = ["reason", "error"];
 
 async function* asTheyAre(lines: AsyncIterable<ResultLines>): AsyncGenerator<OutputRows> {
   for await (const { lines: content, rows } of lines) yield { content, rows };
@@ -147,9 +143,9 @@ async function columnsOf(set: ResultSet, onRead: (rows: number) => void): Promis
 }
 
 async function* convertedToCsv(set: ResultSet, csv: CsvRows, more: readonly string[]): AsyncGenerator<OutputRows> {
-  const endOf = (names: readonly string[]) => (more.length === 0 ? "" : `,${names.join(",")}`);
-  yield { content: `${csv.headerLine.slice(0, -1)}${endOf(more)}\n`, rows: 0 };
-  const end = `${endOf(more.map(() => ""))}\n`;
+  const names = more.length === 0 ? "" : `,${stringify([[...more]], { escape_formulas: true }).trimEnd()}`;
+  yield { content: `${csv.headerLine.slice(0, -1)}${names}\n`, rows: 0 };
+  const end = `${",".repeat(more.length)}\n`;
   const text = new TextBuffer();
   for await (const { lines, rows } of set.lines()) {
     for (const line of textsIn(lines)) text.add(csv.line(line, end));

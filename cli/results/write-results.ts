@@ -1,6 +1,8 @@
 import { ConfigurationError, SluiceError } from "../../shared/base/errors.ts";
+import { browse } from "../../shared/dead-letters/browse.ts";
 import { exportDeadLetters } from "../../shared/dead-letters/export.ts";
-import { hasItemAddress } from "../../shared/dead-letters/read-dead-letter.ts";
+import { type DeadLetter, hasItemAddress } from "../../shared/dead-letters/read-dead-letter.ts";
+import type { IncludedField } from "../../shared/definition/results.ts";
 import { hasEnded } from "../../shared/ledger/run-record.ts";
 import { openResultSet, type ResultSet } from "../../shared/results/read-results.ts";
 import type { ResultsOptions } from "../commands/results.ts";
@@ -12,6 +14,7 @@ import { WorkProgress } from "../screens/work-progress.ts";
 import { writeJson } from "../screens/write-json.ts";
 import { targets, withRun } from "../targets/find-run.ts";
 import type { Target } from "../targets/target.ts";
+import { FailedColumns } from "./failed-columns.ts";
 import { fileOutput, type Output, standardOutput } from "./output.ts";
 import { type FailedItem, type RowFormat, rowFormat } from "./rows.ts";
 
@@ -110,11 +113,13 @@ async function writeRows({ target, run, set }: Found, options: ResultsOptions): 
         read += more;
         progress.show(read, Math.max(read, set.expectedRows));
       };
-      const rows = await rowFormat(set, { format, include, hasFailed, onRead });
+      // CSV needs the columns of all items before the first row, so the dead letters are read twice.
+      const columns = hasFailed && format === "csv" ? await failedColumns(target, run, include, signal) : undefined;
+      const rows = await rowFormat(set, { format, include, failed: columns, onRead });
       progress.turnTo("Writing");
       const copied = await copy(rows, output, signal, (done) => progress.show(done, Math.max(done, set.expectedRows)));
-      const failed = hasFailed ? await copyFailed(target, run, rows, output, signal) : { failed: 0 };
-      return { ...copied, ...failed };
+      const failed: CopiedFailed = hasFailed ? await copyFailed(target, run, rows, output, signal) : { failed: 0 };
+      return { ...copied, ...failed, ...(columns?.hasOthers === true && { incomplete: OTHER_FIELDS }) };
     });
     await output.finish();
     isWritten = true;
@@ -148,6 +153,39 @@ async function copy(format: RowFormat, output: Output, signal: AbortSignal, onCo
   return { rows: written, incomplete };
 }
 
+type CopiedFailed = Pick<Written, "failed" | "incomplete">;
+
+const OTHER_FIELDS =
+  "An item that failed while this command worked has fields that no column holds. Run this command again.";
+
+const isOfRun = (deadLetter: DeadLetter, run: string): deadLetter is FailedItem =>
+  hasItemAddress(deadLetter) && deadLetter.run === run;
+
+/** The columns of the items that failed. */
+async function failedColumns(
+  { services, local }: Target,
+  run: string,
+  include: readonly IncludedField[],
+  signal: AbortSignal,
+): Promise<FailedColumns> {
+  const columns = new FailedColumns(include);
+  const progress = new WorkProgress("Reading", "dead letters");
+  const learn = (deadLetter: DeadLetter) => {
+    if (isOfRun(deadLetter, run)) columns.learn(deadLetter.item);
+  };
+  try {
+    await browse(services.deadLetterQueue, learn, {
+      signal,
+      exactCounts: local !== undefined,
+      onProgress: ({ looked, total }) => progress.show(looked, total),
+    });
+    signal.throwIfAborted();
+    return columns;
+  } finally {
+    progress.end();
+  }
+}
+
 /** Writes the rows of the items that failed, from their dead letters. */
 async function copyFailed(
   { services, local }: Target,
@@ -155,14 +193,14 @@ async function copyFailed(
   format: RowFormat,
   output: Output,
   signal: AbortSignal,
-): Promise<Pick<Written, "failed" | "incomplete">> {
+): Promise<CopiedFailed> {
   const progress = new WorkProgress("Reading", "dead letters");
   try {
     const { exported, complete } = await exportDeadLetters({
       deadLetterQueue: services.deadLetterQueue,
-      select: (deadLetter) => hasItemAddress(deadLetter) && deadLetter.run === run,
+      select: (deadLetter) => isOfRun(deadLetter, run),
       write: async (deadLetters) => {
-        await output.write(format.failed(deadLetters.filter(hasItemAddress) as readonly FailedItem[]));
+        await output.write(format.failed(deadLetters.filter((deadLetter) => isOfRun(deadLetter, run))));
       },
       signal,
       exactCounts: local !== undefined,

@@ -11,11 +11,14 @@ import { LiveRun } from "../../shared/observe/live-run.ts";
 import { RedriveProgress } from "../../shared/observe/redrive-progress.ts";
 import { liveSample } from "../../shared/observe/sample.ts";
 import type { Display } from "../screens/display.ts";
+import { oneLine } from "../screens/printable.ts";
 import type { Summary } from "../screens/summary.ts";
 import { StalledSource } from "./stalled-source.ts";
 
 /** How often the run's record is read. */
 const POLL_MILLISECONDS = 100;
+/** How much of a failure stands above the display. */
+const LONGEST_FAILURE = 200;
 
 export interface Follow {
   readonly engine: Engine;
@@ -47,6 +50,7 @@ export async function follow({
   const live = new LiveRun({ before, limitRow: engine.limitRow, nextTaskAt: engine.nextTaskAt, now: Date.now() });
   const redriveProgress = new RedriveProgress(engine);
   const stalledSource = new StalledSource();
+  let hasToldFailure = false;
   let drained = false;
   const drain = async () => {
     await engine.drain();
@@ -100,6 +104,10 @@ export async function follow({
       const failure = fleet.failures.at(-1);
       const line = stalledSource.check({ now, run: record, inFlight, failure, readingSince });
       if (line !== undefined) display.say(line);
+      if (fleet.firstFailure !== undefined && !hasToldFailure) {
+        hasToldFailure = true;
+        display.say(failedAttemptText(fleet.firstFailure, run));
+      }
       const progress = live.progress(record, fleet, now);
       display.show(progress);
       if (history.isDue(now)) keepSample(progress);
@@ -107,6 +115,13 @@ export async function follow({
     if (stop) return "interrupted";
     await setTimeout(POLL_MILLISECONDS);
   }
+}
+
+/** Says why the first attempt failed: until the run has ended, the display only counts the attempts that are made again. */
+function failedAttemptText(failure: string, run: string): string {
+  const text = oneLine(failure);
+  const shown = text.length > LONGEST_FAILURE ? `${text.slice(0, LONGEST_FAILURE).toWellFormed()}…` : text;
+  return `An attempt failed and is made again: ${shown}. All failed attempts: npx sluice logs ${run}`;
 }
 
 /** The run's counts before it continues; all 0 for a new run. */

@@ -15,6 +15,7 @@ import { plural, style } from "../screens/format.ts";
 import { paragraph, say } from "../screens/paragraph.ts";
 import { withRepeatedHeadline } from "../screens/repeated-headline.ts";
 import { formatSummary, type Summary } from "../screens/summary.ts";
+import { roomOf } from "../screens/terminal-width.ts";
 import { writeJson } from "../screens/write-json.ts";
 import { type LoadedWorkflow, loadWorkflow, startCompanion } from "../targets/workflow-file.ts";
 import { countsBefore, follow } from "./follow.ts";
@@ -178,7 +179,7 @@ async function workUntilDone(
   else {
     const context = { name: loaded.name, concurrency: topology.concurrency, results };
     const text = paragraph(formatSummary(summary, context), process.stdout);
-    say(withRepeatedHeadline(text, process.stdout.isTTY ? process.stdout.rows : undefined));
+    say(withRepeatedHeadline(text, roomOf(process.stdout)));
   }
   if (summary.status === "failed" || summary.status === "cancelled") return EXIT.failed;
   return summary.dead > 0 ? EXIT.deadLetters : EXIT.succeeded;

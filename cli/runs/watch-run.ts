@@ -6,7 +6,7 @@ import { type Counts, hasEnded } from "../../shared/ledger/run-record.ts";
 import { fleetOf } from "../../shared/observe/fleet-facts.ts";
 import type { StatusOptions } from "../commands/status.ts";
 import { Redrawn } from "../screens/redrawn.ts";
-import { runDetails } from "../screens/run-details.ts";
+import { runDetails, terminalLayout } from "../screens/run-details.ts";
 import { runJson } from "../screens/run-json.ts";
 import { writeJson } from "../screens/write-json.ts";
 import { withRun } from "../targets/find-run.ts";
@@ -21,7 +21,7 @@ export async function watchRun(runOrWorkflow: string | undefined, options: Statu
   const screen = new Redrawn();
   const show = async (target: RunTarget, counts: Counts) => {
     if (options.json) writeJson(runJson(target, counts));
-    else screen.show(runDetails(target, counts, await fleetOf(target)));
+    else screen.show(runDetails(target, counts, await fleetOf(target), terminalLayout()));
   };
   let wanted = runOrWorkflow;
   let workflow: string | undefined;

@@ -23,7 +23,7 @@ const MIN_WIDTH = 16;
 export function columns(
   specs: readonly Column[],
   rows: readonly (readonly string[])[],
-  { width, indent = "", heading = (text: string) => text, below }: Layout,
+  { width, indent = "", heading = (text: string) => text, below, isDense = false }: Layout,
 ): string {
   const rooms = columnWidths(specs, rows, width - indent.length);
   const wrap = (cells: readonly string[]) =>
@@ -53,7 +53,7 @@ export function columns(
       ...draw(cells, ({ paint = plain }) => paint),
       ...(below === undefined ? [] : below(row).map((text) => beneath(text, offset, width, heading))),
       // An empty line separates rows that have several lines.
-      ...(below === undefined || row === body.length - 1 ? [] : [""]),
+      ...(below === undefined || isDense || row === body.length - 1 ? [] : [""]),
     ]),
   ].join("\n");
 }
@@ -68,6 +68,8 @@ export interface Layout {
   readonly heading?: (text: string) => string;
   /** Lines below a row. They begin at the first growing column and end at the right edge. */
   readonly below?: (row: number) => readonly string[];
+  /** Whether rows with lines below them follow each other without an empty line. Default: false. */
+  readonly isDense?: boolean;
 }
 
 /** Breaks a text into at most `most` lines of at most `width` characters. */

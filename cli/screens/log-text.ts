@@ -1,21 +1,30 @@
-import type { LogLevel, LogLine } from "../logs/log-line.ts";
-import { style } from "./format.ts";
+import { FAILED_ATTEMPT, type LogLevel, type LogLine } from "../logs/log-line.ts";
+import { count, seconds, style } from "./format.ts";
 import { oneLine, printable } from "./printable.ts";
 
 const STYLES = { debug: "dim", info: "cyan", warn: "yellow", error: "red" } as const satisfies Record<LogLevel, string>;
 
 const TIME = "HH:MM:SS.mmm".length;
 
+export interface LogTextOptions {
+  /** The most characters of one value. Default: any number. */
+  readonly longest?: number | undefined;
+  /** Called when a value was cut. */
+  readonly onCut?: () => void;
+}
+
 /** A line of a log for people: its time here, its level, its item, the message, and the fields. */
-export function logText(line: LogLine, now = Date.now()): string {
-  const { level, attempt } = line;
-  const [message = "", ...more] = printable(line.message).split("\n");
+export function logText(line: LogLine, now = Date.now(), options: LogTextOptions = {}): string {
+  const { level } = line;
+  const failed = failedAttemptText(line, options);
+  const [message = "", ...more] = failed?.split("\n") ?? printable(line.message).split("\n");
   const item = line.item === undefined ? "" : line.item.slice(line.item.indexOf("/") + 1);
-  const again = attempt !== undefined && attempt > 1 ? `(attempt ${attempt})` : "";
+  const again =
+    failed === undefined && line.attempt !== undefined && line.attempt > 1 ? `(attempt ${line.attempt})` : "";
   const errors: string[] = [];
-  const fields = Object.entries(line.fields).flatMap(([name, value]) => {
+  const fields = Object.entries(failed === undefined ? line.fields : {}).flatMap(([name, value]) => {
     const error = errorLines(value);
-    if (error === undefined) return `${oneLine(name)}=${valueText(value)}`;
+    if (error === undefined) return `${oneLine(name)}=${shortened(valueText(value), options)}`;
     errors.push(...error);
     return [];
   });
@@ -28,6 +37,23 @@ export function logText(line: LogLine, now = Date.now()): string {
     ...fields.map((field) => style("dim", field)),
   ];
   return [head.join("  "), ...[...more, ...errors].map((rest) => `  ${rest}`)].join("\n");
+}
+
+/**
+ * A failed attempt after which another one follows: "attempt 1 of 3 failed: TypeError: no; next in 2 s". `undefined`: the
+ * line says something else.
+ */
+function failedAttemptText({ message, attempt, fields }: LogLine, options: LogTextOptions): string | undefined {
+  const { attempts, failure, nextInSeconds } = fields;
+  if (message !== FAILED_ATTEMPT || typeof failure !== "string" || typeof nextInSeconds !== "number") return undefined;
+  return `attempt ${attempt} of ${attempts} failed: ${shortened(oneLine(failure), options)}; next in ${seconds(nextInSeconds)}`;
+}
+
+/** A text of at most `longest` characters, and how many more there are. */
+function shortened(text: string, { longest = Number.POSITIVE_INFINITY, onCut }: LogTextOptions): string {
+  if (text.length <= longest) return text;
+  onCut?.();
+  return `${text.slice(0, longest).toWellFormed()}… (${count(text.length - longest)} more characters)`;
 }
 
 const two = (value: number): string => String(value).padStart(2, "0");

@@ -3,18 +3,36 @@ import type { FleetFacts } from "../../shared/observe/fleet-facts.ts";
 import { type RunNote, runNotes } from "../../shared/observe/run-notes.ts";
 import { statusText, wallSecondsOf } from "../../shared/observe/run-status.ts";
 import type { RunTarget } from "../targets/target.ts";
-import { count, seconds, style, table, warningLine } from "./format.ts";
+import { firstLines } from "./first-lines.ts";
+import { count, plural, seconds, style, table, warningLine } from "./format.ts";
 import { oneLine, printable } from "./printable.ts";
+import { widthOf } from "./terminal-width.ts";
+import { wrapLine } from "./wrap.ts";
+
+/** How many lines a terminal shows of one note, and how many warnings. */
+const SHORT = { note: 3, warnings: 3 } as const;
+
+export interface RunLayout {
+  /** The width at which long notes are broken and cut. Left out: they stay whole. */
+  readonly cutAt?: number | undefined;
+}
+
+/** The layout for the standard output. */
+export const terminalLayout = (): RunLayout => (process.stdout.isTTY ? { cutAt: widthOf(process.stdout) } : {});
+
+/** Which run it is, and its status. */
+export const runHeadline = (target: RunTarget): string =>
+  `${style("bold", target.run.workflow)} · run ${target.run.id} · ${style("bold", statusText(target))}`;
 
 /** One run for people: its status, what went wrong, its counts and its times. */
-export function runDetails(target: RunTarget, counts: Counts, fleet?: FleetFacts): string {
-  const { run, name } = target;
+export function runDetails(target: RunTarget, counts: Counts, fleet?: FleetFacts, { cutAt }: RunLayout = {}): string {
+  const { run } = target;
   const { produced, succeeded, dead, cancelled, retried, pending, deadByReason } = counts;
   const wallSeconds = wallSecondsOf(run);
   const reasons = Object.entries(deadByReason).map(([reason, number]) => [`dead: ${reason}`, count(number)]);
   return [
-    `${style("bold", run.workflow)} · run ${run.id} · ${style("bold", statusText(target))}`,
-    ...runNotes(target, counts, fleet).flatMap((note) => noteLine(note, name)),
+    runHeadline(target),
+    ...noteLines(target, runNotes(target, counts, fleet), cutAt),
     table([
       ["produced", count(produced), ...(run.checkpoint.ended ? [] : ["so far"])],
       ...partitionsLine(run),
@@ -32,6 +50,25 @@ export function runDetails(target: RunTarget, counts: Counts, fleet?: FleetFacts
     ...(wallSeconds === undefined ? [] : [`  wall time  ${seconds(wallSeconds)}`]),
   ].join("\n");
 }
+
+/** The notes about a run. On a terminal, long ones are cut, so that the counts below them stay visible. */
+function noteLines({ run, name }: RunTarget, notes: readonly RunNote[], cutAt: number | undefined): readonly string[] {
+  const lines = (shown: readonly RunNote[]) => shown.flatMap((note) => noteLine(note, name));
+  if (cutAt === undefined) return lines(notes);
+  const warnings = notes.filter(({ kind }) => kind === "warning");
+  const unshown = new Set(warnings.slice(SHORT.warnings));
+  const whole = lines(notes.filter((note) => !unshown.has(note))).map((line) => brokenAt(line, cutAt));
+  const cut = whole.map((line) => firstLines(line, SHORT.note));
+  const more = unshown.size === 0 ? [] : [style("dim", `… ${plural(unshown.size, "more warning")}`)];
+  const isCut = more.length > 0 || cut.some((line, index) => line !== whole[index]);
+  return [...cut, ...more, ...(isCut ? [style("dim", `All of it: npx sluice status ${run.id} --json`)] : [])];
+}
+
+const brokenAt = (text: string, width: number): string =>
+  text
+    .split("\n")
+    .flatMap((line) => wrapLine(line, width))
+    .join("\n");
 
 function noteLine({ kind, text }: RunNote, name: string): string[] {
   switch (kind) {

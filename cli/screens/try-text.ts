@@ -7,6 +7,12 @@ import type { TriedItem } from "../try/try-item.ts";
 import { count, plural, style, warningLine } from "./format.ts";
 import { paragraph } from "./paragraph.ts";
 import { printable } from "./printable.ts";
+import { widthOf } from "./terminal-width.ts";
+
+/** The columns before a value. */
+const INDENT = 10;
+/** Lines of values are not longer, however wide the terminal is. */
+const LONGEST_LINE = 100;
 
 /** What the screen shows of the first page. */
 export interface ShownPage {
@@ -79,10 +85,11 @@ const fieldsText = (fields: object): string => (Object.keys(fields).length === 0
 
 function shown(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value);
-  return inspect(value, { depth: 10, maxArrayLength: null, maxStringLength: null, breakLength: 100 });
+  const breakLength = Math.min(LONGEST_LINE, widthOf(process.stdout) - INDENT);
+  return inspect(value, { depth: 10, maxArrayLength: null, maxStringLength: null, breakLength });
 }
 
-const indented = (text: string): string => printable(text).replaceAll("\n", "\n          ");
+const indented = (text: string): string => printable(text).replaceAll("\n", `\n${" ".repeat(INDENT)}`);
 
 export function summaryText({ tried, succeeded, failed }: Readonly<Record<"tried" | "succeeded" | "failed", number>>) {
   if (tried === 0) return "\nThe page has no items to try.";

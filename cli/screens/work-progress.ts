@@ -50,15 +50,20 @@ export class WorkProgress {
   }
 
   #draw(facts: string, share: number | undefined): void {
-    const columns = widthOf(process.stderr);
-    const room = share === undefined || columns - facts.length - 3 < barWidth(columns) ? 0 : barWidth(columns);
-    const full = Math.round(Math.min(1, share ?? 0) * room);
-    const bar = `${style("green", "━".repeat(full), process.stderr)}${style("dim", "━".repeat(room - full), process.stderr)} `;
-    this.#line.draw(`${room === 0 ? "" : bar}${facts}`);
+    this.#line.draw(workLine(facts, share, widthOf(process.stderr)));
   }
 
   /** Erases the line from the terminal. */
   end(): void {
     this.#line.erase();
   }
+}
+
+/** The line, shorter than `columns`. The bar keeps its width, so facts that are too long are cut. */
+export function workLine(facts: string, share: number | undefined, columns: number): string {
+  if (share === undefined) return facts.slice(0, columns - 1);
+  const width = barWidth(columns);
+  const full = Math.round(Math.min(1, share) * width);
+  const bar = `${style("green", "━".repeat(full), process.stderr)}${style("dim", "━".repeat(width - full), process.stderr)}`;
+  return `${bar} ${facts.slice(0, Math.max(0, columns - width - 2))}`;
 }

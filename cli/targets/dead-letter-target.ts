@@ -95,6 +95,8 @@ function holdsDeadLetters(ids: readonly string[], unsure: SluiceError[]): Holds 
       return true;
     } catch (error) {
       if (!(error instanceof SluiceError)) throw error;
+      // The command itself says what the id of a group is good for.
+      if (error.code === "GROUP_ID") return true;
       if (error.code === "LETTERS_HELD") unsure.push(error);
       else if (error.code !== "UNKNOWN_LETTER") throw error;
       return false;

@@ -7,6 +7,7 @@ import { SourceWait } from "../../shared/sources/source-wait.ts";
 import { EXIT } from "../exit-code.ts";
 import { newRunId } from "../runs/new-run-id.ts";
 import { timeOf } from "../screens/format.ts";
+import { TryScreen } from "../screens/try-screen.ts";
 import { pageText, summaryText, triedText } from "../screens/try-text.ts";
 import { writeJson } from "../screens/write-json.ts";
 import { type FirstPage, readFirstPage, valuesOf } from "./first-page.ts";
@@ -27,7 +28,8 @@ export interface TrySettings {
  * @throws {SourceError} The source cannot be read, or asks to wait.
  */
 export async function tryWorkflow(workflow: Workflow, { json, items, given }: TrySettings): Promise<number> {
-  const chosen = given?.map(serialise) ?? (await firstItems(workflow, items, json));
+  const screen = new TryScreen();
+  const chosen = given?.map(serialise) ?? (await firstItems(workflow, items, json ? undefined : screen));
   // Each try has its own id, so that a service does not answer a second try with the stored answer to the first one.
   const run = `try-${newRunId()}`;
   const tried: TriedItem[] = [];
@@ -44,7 +46,7 @@ export async function tryWorkflow(workflow: Workflow, { json, items, given }: Tr
       running = 0;
       tried.push(one);
       if (json) writeJson({ type: "item", ...one });
-      else console.log(triedText(one));
+      else screen.print(triedText(one));
     }
   } finally {
     release();
@@ -53,21 +55,26 @@ export async function tryWorkflow(workflow: Workflow, { json, items, given }: Tr
   const failed = tried.filter(({ outcome }) => outcome === "failed").length;
   const counts = { tried: tried.length, succeeded: tried.length - failed, failed };
   if (json) writeJson({ type: "summary", workflow: workflow.name, ...counts });
-  else console.log(summaryText(counts));
+  else screen.end(summaryText(counts));
   return failed > 0 ? EXIT.deadLetters : EXIT.succeeded;
 }
 
-async function firstItems(workflow: Workflow, most: number, json: boolean): Promise<readonly Serialised[]> {
+/** @param screen `undefined`: the page is printed as JSON. */
+async function firstItems(
+  workflow: Workflow,
+  most: number,
+  screen: TryScreen | undefined,
+): Promise<readonly Serialised[]> {
   const page = await readFirstPage(workflow).catch(explainWait);
   const schema = workflow.item;
   const known = schema === undefined ? undefined : schemaFields(schema);
   const findings = compareFields(valuesOf(page.items), known);
   const shown = { items: page.items.length, next: page.next, warnings: page.warnings, findings };
-  if (json) {
+  if (screen === undefined) {
     const { next, ...others } = shown;
     writeJson({ type: "page", workflow: workflow.name, ...others, ended: next === undefined, cursor: next });
   } else {
-    console.log(pageText(workflow, { ...shown, hasSchema: schema !== undefined, isSchemaKnown: known !== undefined }));
+    screen.begin(pageText(workflow, { ...shown, hasSchema: schema !== undefined, isSchemaKnown: known !== undefined }));
   }
   return page.items.slice(0, most);
 }

@@ -30,7 +30,7 @@ export async function* allResults(
 ): AsyncGenerator<string | Uint8Array> {
   const set = await resultSet(target, run);
   const include = set.run?.results?.include ?? [];
-  const rows = await rowFormat(set, { format, include, hasFailed: false });
+  const rows = await rowFormat(set, { format, include });
   for await (const { content } of rows.rows()) yield content;
 }
 

@@ -8,6 +8,8 @@ export interface FleetActivity {
   readonly peakInFlight: number;
   readonly succeeded: number;
   readonly retried: number;
+  /** How the first attempt failed that is made again. `undefined`: there is none. */
+  readonly firstFailure: string | undefined;
   /** Attempts that the service refused because of load. */
   readonly throttled: number;
   readonly deadByReason: Readonly<Record<string, number>>;
@@ -30,6 +32,7 @@ export class ActivityMonitor {
   #peakInFlight = 0;
   #succeeded = 0;
   #retried = 0;
+  #firstFailure: string | undefined;
   #throttled = 0;
 
   constructor(memory: () => { producer: number; consumer: number }) {
@@ -69,6 +72,7 @@ export class ActivityMonitor {
       peakInFlight: this.#peakInFlight,
       succeeded: this.#succeeded,
       retried: this.#retried,
+      firstFailure: this.#firstFailure,
       throttled: this.#throttled,
       deadByReason: { ...this.#deadByReason },
       readingSince: this.#reads.size === 0 ? undefined : Math.min(...this.#reads.values()),
@@ -83,6 +87,7 @@ export class ActivityMonitor {
     this.#levels.set(environment, activity.inFlight);
     this.#succeeded += activity.succeeded;
     this.#retried += activity.retried;
+    this.#firstFailure ??= activity.failure;
     this.#throttled += activity.throttled;
     this.#addDead(activity.deadByReason);
     if (activity.durations !== undefined) addDurations(this.#durations, activity.durations);

@@ -21,6 +21,8 @@ export interface Activity {
   readonly peakInFlight: number;
   readonly succeeded: number;
   readonly retried: number;
+  /** How one of the attempts that are made again failed. Absent if none did. */
+  readonly failure?: string | undefined;
   readonly throttled: number;
   readonly deadByReason: Readonly<Record<string, number>>;
   /** The durations of the attempts that ended since the last report. Absent if none ended. */

@@ -43,6 +43,8 @@ let inFlight = 0;
 let peakInFlight = 0;
 let succeeded = 0;
 let retried = 0;
+/** The failure of the first attempt since the last report that is made again. */
+let failure: string | undefined;
 let throttled = 0;
 let deadByReason: Record<string, number> = {};
 let durations: Record<number, number> | undefined;
@@ -60,8 +62,10 @@ subscribe(ATTEMPT_CHANNEL, (message) => {
     durations ??= {};
     countDuration(durations, event.milliseconds);
   } else if (event.event === "succeeded") succeeded += event.count;
-  else if (event.event === "retried") retried++;
-  else if (event.event === "throttled") throttled++;
+  else if (event.event === "retried") {
+    retried++;
+    failure ??= event.failure;
+  } else if (event.event === "throttled") throttled++;
   else deadByReason[event.reason] = (deadByReason[event.reason] ?? 0) + 1;
   peakInFlight = Math.max(peakInFlight, inFlight);
   timer ??= setTimeout(report, REPORT_MILLISECONDS);
@@ -84,6 +88,7 @@ function report(): void {
     peakInFlight,
     succeeded,
     retried,
+    ...(failure !== undefined && { failure }),
     throttled,
     deadByReason,
     ...(durations !== undefined && { durations }),
@@ -94,6 +99,7 @@ function report(): void {
   peakInFlight = inFlight;
   succeeded = 0;
   retried = 0;
+  failure = undefined;
   throttled = 0;
   deadByReason = {};
   durations = undefined;

@@ -14,8 +14,8 @@ export type AttemptEvent =
   | { readonly event: "succeeded"; readonly count: number }
   /** The service refused an attempt because of load. The item waits, and no attempt is used up. */
   | { readonly event: "throttled" }
-  /** The ledger has recorded a failed attempt, and another attempt follows. */
-  | { readonly event: "retried" }
+  /** The ledger has recorded a failed attempt, and another attempt follows. `failure` is the error's name and message. */
+  | { readonly event: "retried"; readonly failure: string }
   /**
    * The ledger has recorded a death. A producer publishes this event for an item that cannot be sent. For a message
    * that is not an envelope, the event says that its dead letter was sent, because the ledger has no such item.

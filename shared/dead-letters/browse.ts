@@ -38,18 +38,31 @@ export function heldWords(deadLetters: number, approximate: boolean): string {
   );
 }
 
+export interface FindOptions extends ScanOptions {
+  /** Whether the id of a group finds the dead letter of the group whose item died last. Default: false. */
+  readonly findsGroups?: boolean;
+}
+
+/** A group of dead letters with the same error whose id somebody gave for the id of a dead letter. */
+interface NamedGroup {
+  readonly count: number;
+  readonly latest: DeadLetter;
+}
+
 /**
  * Finds dead letters by their ids, or by the beginnings of their ids.
  *
  * @returns one dead letter for each prefix, in the order of the prefixes.
  * @throws {SluiceError} `UNKNOWN_LETTER`: no id begins with the prefix. `LETTERS_HELD`: the same, but other commands
  *   hold some dead letters, which could not be read. `AMBIGUOUS_LETTER`: more than one id begins with the prefix.
+ *   `GROUP_ID`: the prefix is the id of a group.
  */
 export async function findDeadLetters(
   deadLetterQueue: Queue,
   prefixes: readonly string[],
-  options: ScanOptions = {},
+  { findsGroups = false, ...options }: FindOptions = {},
 ): Promise<readonly DeadLetter[]> {
+  const groups = new Map<string, NamedGroup>();
   const found = new Map<string, DeadLetter[]>(prefixes.map((prefix) => [prefix, []]));
   const { looked, heldElsewhere, approximate } = await browse(
     deadLetterQueue,
@@ -57,11 +70,20 @@ export async function findDeadLetters(
       // Two dead letters are enough to know that the prefix is not unique.
       for (const [prefix, deadLetters] of found)
         if (deadLetters.length < 2 && deadLetter.id.startsWith(prefix)) deadLetters.push(deadLetter);
+      const group = deadLetter.fingerprint.id;
+      if (!found.has(group)) return;
+      const { count, latest } = groups.get(group) ?? { count: 0, latest: deadLetter };
+      groups.set(group, { count: count + 1, latest: deadLetter.diedAt >= latest.diedAt ? deadLetter : latest });
     },
     options,
   );
   return prefixes.map((prefix) => {
     const [deadLetter, another] = found.get(prefix) ?? [];
+    const group = groups.get(prefix);
+    if (deadLetter === undefined && group !== undefined) {
+      if (findsGroups) return group.latest;
+      throw new SluiceError("GROUP_ID", groupWords(prefix, group));
+    }
     if (deadLetter === undefined) {
       const unknown = `none of the ${looked} dead letters that could be read has an id that begins with "${prefix}"`;
       if (heldElsewhere === 0) throw new SluiceError("UNKNOWN_LETTER", unknown.replace(" that could be read", ""));
@@ -76,3 +98,8 @@ export async function findDeadLetters(
     return deadLetter;
   });
 }
+
+const groupWords = (id: string, { count, latest }: NamedGroup): string =>
+  `"${id}" is not the id of a dead letter, but of a group: ${count.toLocaleString("en")} dead ` +
+  `${count === 1 ? "letter has" : "letters have"} this error. Select the group with: --error ${id}. Show the latest of ` +
+  `them with: npx sluice dlq show ${latest.id.slice(0, 8)}`;

@@ -108,10 +108,10 @@ export class CliWorld {
     return endedWith(await runHosted({ words, directory: this.path, environment: this.#variables() }));
   }
 
-  /** Runs a command to its end on a terminal of 80 columns. Types the answer once the question is printed. */
+  /** Runs a command to its end on a terminal of 80 columns and 24 rows. Types the answer once the question is printed. */
   async typeOnTerminal(words: readonly string[], question?: string, answer = ""): Promise<Ended> {
     const quoted = [process.execPath, "--no-warnings", CLI, ...words].map((word) => `'${word}'`);
-    const command = this.#spawn(TERMINAL, ["-qec", `stty cols 80 rows 40; ${quoted.join(" ")}`, "/dev/null"], "pipe");
+    const command = this.#spawn(TERMINAL, ["-qec", `stty cols 80 rows 24; ${quoted.join(" ")}`, "/dev/null"], "pipe");
     if (question !== undefined) {
       await command.printed(question);
       command.process.stdin?.write(answer);

@@ -10,7 +10,8 @@ import { positiveInteger } from "../../options/positive-integer.ts";
 
 export interface ListOptions extends DeadLetterOptions {
   readonly by: Listing;
-  readonly limit: number;
+  /** Default: what fits on the terminal; without a terminal, 50. */
+  readonly limit?: number;
 }
 
 export const listCommand = withDlqOptions(
@@ -24,7 +25,11 @@ export const listCommand = withDlqOptions(
       .choices(LISTINGS)
       .default("error"),
   )
-  .option("--limit <n>", "show at most this many groups or dead letters", positiveInteger, 50)
+  .option(
+    "--limit <n>",
+    "show at most this many groups or dead letters (default: 50, and on a terminal as many as fit)",
+    positiveInteger,
+  )
   .addHelpText(
     "after",
     `${DEAD_LETTER_HELP}

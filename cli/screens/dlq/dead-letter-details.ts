@@ -1,9 +1,11 @@
+import cliTruncate from "cli-truncate";
 import wrapAnsi from "wrap-ansi";
 import { jsonText } from "../../../shared/base/exact-json.ts";
 import type { Failure } from "../../../shared/base/failure.ts";
 import type { DeadLetter } from "../../../shared/dead-letters/read-dead-letter.ts";
 import type { Counts, RunRecord } from "../../../shared/ledger/run-record.ts";
 import { columns } from "../columns.ts";
+import { firstLines } from "../first-lines.ts";
 import { count, plural, seconds, style, table } from "../format.ts";
 import { oneLine, printable } from "../printable.ts";
 import { ago, errorText } from "./dead-letter-text.ts";
@@ -15,25 +17,47 @@ export interface DeadLetterRun {
   readonly counts: Counts;
 }
 
+/** How many lines of a long part, and how many attempts, a terminal shows unless the user asks for all. */
+const SHORT = { error: 8, item: 8, stack: 6, attempts: 5 } as const;
+
+/** What stands before and after a line of a stack at least. */
+const STACK_INDENT = 4;
+
+export interface DetailsLayout {
+  readonly width: number;
+  /** Whether long parts are cut, and say so. Default: false. */
+  readonly isShort?: boolean;
+}
+
 /** Everything about one dead letter, for people: what it is, why it died, its item, its attempts and their stacks. */
 export function deadLetterDetails(
   deadLetter: DeadLetter,
   place: string,
   run: DeadLetterRun | undefined,
-  width: number,
+  layout: DetailsLayout,
 ): string {
+  const { width, isShort = false } = layout;
+  const error = wrapped(printable(errorLines(deadLetter)), width);
   return [
-    `${style("bold", `Dead letter ${deadLetter.id}`)}  ${style("yellow", deadLetter.reason)}`,
+    headline(deadLetter),
     facts(deadLetter, place, run),
-    section("Error", style("red", wrapped(printable(errorLines(deadLetter)), width))),
-    itemSection(deadLetter, width),
-    ...historySections(deadLetter, width),
+    section("Error", style("red", error), isShort ? SHORT.error : undefined),
+    itemSection(deadLetter, layout),
+    ...historySections(deadLetter, layout),
     ...waitSection(deadLetter, width),
     ...attributesSection(deadLetter),
   ].join("\n\n");
 }
 
-const section = (title: string, text: string): string => `${style("bold", title)}\n${indented(text)}`;
+const headline = ({ id, reason }: DeadLetter): string =>
+  `${style("bold", `Dead letter ${id}`)}  ${style("yellow", reason)}`;
+
+/** What must be visible of a dead letter, as two lines: which one it is, and why it died. */
+export const deadLetterHeadline = (deadLetter: DeadLetter, width: number): string =>
+  `${headline(deadLetter)}\n${style("red", cliTruncate(errorText(deadLetter.error), width))}`;
+
+const section = (title: string, text: string, most?: number): string =>
+  `${style("bold", title)}\n${firstLines(indented(text), most)}`;
 
 const indented = (text: string): string =>
   text
@@ -100,25 +124,30 @@ function runText(id: string, run: DeadLetterRun | undefined): string {
   return `${id}, ${run.run.status}: ${count(succeeded)} succeeded, ${count(dead)} dead${left}`;
 }
 
-function itemSection({ kind, item, truncated, body }: DeadLetter, width: number): string {
+function itemSection({ kind, item, truncated, body }: DeadLetter, { width, isShort }: DetailsLayout): string {
+  const most = isShort ? SHORT.item : undefined;
   if (kind === "foreign" || kind === "newer") {
     return section(
       `Body (${plural(Buffer.byteLength(body), "byte")})`,
       typeof item === "string" ? wrapped(printable(body), width) : printable(pretty(item)),
+      most,
     );
   }
   const title = truncated ? "Item (only the start: the whole was too large, or not JSON)" : "Item";
   return section(
     title,
     truncated && typeof item === "string" ? wrapped(printable(item), width) : printable(pretty(item)),
+    most,
   );
 }
 
 const pretty = (value: unknown): string => jsonText(value, 2) ?? "";
 
-function historySections({ failures, kind, waits }: DeadLetter, width: number): readonly string[] {
+function historySections({ failures, kind, waits }: DeadLetter, layout: DetailsLayout): readonly string[] {
+  const { width, isShort } = layout;
   if (kind === "foreign" || kind === "newer") return [];
   if (failures.length === 0) return [section("Attempts", waits === undefined ? "none was recorded" : "none failed")];
+  const first = isShort ? Math.max(0, failures.length - SHORT.attempts) : 0;
   const attempts = columns(
     [
       { header: "ATTEMPT", align: "right" },
@@ -127,16 +156,19 @@ function historySections({ failures, kind, waits }: DeadLetter, width: number): 
       { header: "ENDED" },
       { header: "ERROR", grow: 1, lines: 3 },
     ],
-    failures.map((failure, position) => [
-      String(failure.attempt),
-      oneLine(failure.at),
-      durationText(failure.durationMilliseconds),
-      failure.kind,
-      position > 0 && isSame(failure, failures[position - 1]) ? "the same" : errorText(failure),
-    ]),
+    failures
+      .slice(first)
+      .map((failure, position) => [
+        String(failure.attempt),
+        oneLine(failure.at),
+        durationText(failure.durationMilliseconds),
+        failure.kind,
+        position > 0 && isSame(failure, failures[first + position - 1]) ? "the same" : errorText(failure),
+      ]),
     { width, indent: "  ", heading: (text) => style("dim", text) },
   );
-  return [`${style("bold", "Attempts")}\n${attempts}`, ...stackSections(failures, width)];
+  const earlier = first === 0 ? "" : `\n  ${style("dim", `… ${plural(first, "earlier attempt")}`)}`;
+  return [`${style("bold", "Attempts")}${earlier}\n${attempts}`, ...stackSections(failures, layout)];
 }
 
 const isSame = (failure: Failure, before: Failure | undefined): boolean =>
@@ -146,18 +178,28 @@ const durationText = (milliseconds: number): string =>
   milliseconds < 1_000 ? `${Math.round(milliseconds)} ms` : seconds(milliseconds / 1_000);
 
 /** Each stack once, the latest first. Most attempts fail at the same place. */
-function stackSections(failures: readonly Failure[], width: number): readonly string[] {
+function stackSections(failures: readonly Failure[], { width, isShort }: DetailsLayout): readonly string[] {
   const attemptsByStack = new Map<string, number[]>();
   for (const { stack, attempt } of failures.toReversed()) {
     if (stack === undefined) continue;
-    attemptsByStack.set(stack, [...(attemptsByStack.get(stack) ?? []), attempt]);
+    const shown = isShort ? withoutMessage(stack, width) : stack;
+    attemptsByStack.set(shown, [...(attemptsByStack.get(shown) ?? []), attempt]);
   }
   return [...attemptsByStack].map(([stack, attempts]) =>
     section(
       `Stack of ${attempts.length === 1 ? "attempt" : "attempts"} ${attempts.toReversed().join(", ")}`,
       wrapped(printable(stack), width),
+      isShort ? SHORT.stack : undefined,
     ),
   );
+}
+
+/** A stack with one line of its message, because the message stands above the stack already. */
+function withoutMessage(stack: string, width: number): string {
+  const [message = "", ...lines] = stack.split("\n");
+  const frame = lines.findIndex((line) => /^\s+at /.test(line));
+  const first = cliTruncate(oneLine(message), Math.max(1, width - STACK_INDENT));
+  return [first, ...(frame === -1 ? [] : lines.slice(frame))].join("\n");
 }
 
 function attributesSection({ attributes }: DeadLetter): readonly string[] {

@@ -7,29 +7,36 @@ import type { Listing } from "../../options/listing.ts";
 import type { Target } from "../../targets/target.ts";
 import { count, style } from "../format.ts";
 import type { Step } from "../next-steps.ts";
+import { paragraph } from "../paragraph.ts";
 import { oneLine } from "../printable.ts";
-import { widthOf } from "../terminal-width.ts";
+import { linesOf, widthOf } from "../terminal-width.ts";
 import { dlqCommand, placeOf } from "./command-line.ts";
 import { deadLetterTable } from "./dead-letter-table.ts";
 import { shortId } from "./dead-letter-text.ts";
 import { filterFlags, quoted } from "./filter-flags.ts";
+import { type FittedTable, fittedTable } from "./fitted-table.ts";
 import { groupTable } from "./group-table.ts";
 import { allReadText, noneMatchesText, readText } from "./scan-counts.ts";
 import { scanNotes } from "./scan-notes.ts";
 
 /** More runs than anybody looks at. */
 const RUNS = 1_000;
+/** The line that says that there are more, with an empty line. */
+const MORE_LINES = 2;
 const SHOWN_RUNS = 3;
+/** How many groups or dead letters are shown if the user does not say it. */
+const SHOWN = 50;
 
 export interface DeadLetterListOptions extends DeadLetterOptions {
-  /** How many groups or dead letters are shown. */
-  readonly limit: number;
+  /** How many groups or dead letters are shown. Default: 50, and on a terminal as many as fit. */
+  readonly limit?: number;
 }
 
 /** The list of one workflow's dead letters. Its use of memory does not grow with the number of dead letters. */
 export class DeadLetterList {
   readonly #by: Listing;
   readonly #options: DeadLetterListOptions;
+  readonly #limit: number;
   readonly #groups: DeadLetterGroups | undefined;
   /** The first dead letters, if the list shows each one. */
   readonly #deadLetters: DeadLetter[] = [];
@@ -41,6 +48,7 @@ export class DeadLetterList {
   constructor(by: Listing, options: DeadLetterListOptions) {
     this.#by = by;
     this.#options = options;
+    this.#limit = options.limit ?? SHOWN;
     this.#groups = by === "dead-letter" ? undefined : new DeadLetterGroups(by);
   }
 
@@ -58,12 +66,12 @@ export class DeadLetterList {
     if (run !== null && (this.#runs.has(run) || this.#runs.size < RUNS))
       this.#runs.set(run, (this.#runs.get(run) ?? 0) + 1);
     if (this.#groups !== undefined) this.#groups.add(deadLetter);
-    else if (this.#deadLetters.length < this.#options.limit) this.#deadLetters.push(deadLetter);
+    else if (this.#deadLetters.length < this.#limit) this.#deadLetters.push(deadLetter);
   }
 
   /** The list for machines: one object for each group or dead letter, and one with the totals. */
   toJson({ workflow, where }: Target, result: ScanResult): readonly object[] {
-    const { limit } = this.#options;
+    const limit = this.#limit;
     const groups = this.#groups?.sorted ?? [];
     const { looked, heldElsewhere, approximate, complete, stoppedBy = null } = result;
     return [
@@ -85,26 +93,42 @@ export class DeadLetterList {
     ];
   }
 
-  /** The list for people. */
-  toText(target: Target, result: ScanResult): string {
-    const { limit } = this.#options;
-    const groups = this.#groups?.sorted ?? [];
-    const width = widthOf(process.stdout);
-    const parts = [this.#heading(target, result)];
-    if (this.#matched > 0) {
-      parts.push(
-        this.#by === "dead-letter"
-          ? deadLetterTable(this.#deadLetters, width)
-          : groupTable(groups.slice(0, limit), this.#by, width),
-      );
-      const all = this.#groups === undefined ? this.#matched : groups.length;
-      if (all > limit) parts.push(style("dim", `${count(all - limit)} more. Show all with: --limit ${all}`));
-    }
+  /**
+   * The list for people.
+   *
+   * @param room How many lines it may have, if the user does not say how many groups or dead letters to show. `undefined`:
+   *   any number.
+   */
+  toText(target: Target, result: ScanResult, room?: number): string {
     const runs = this.#runsText(target);
-    if (runs !== undefined) parts.push(runs);
     const notes = scanNotes(result, this.#options, this.#firstExpiry);
-    if (notes.length > 0) parts.push(notes.join("\n"));
-    return parts.join("\n\n");
+    const after = [...(runs === undefined ? [] : [paragraph(runs)]), ...(notes.length > 0 ? [notes.join("\n")] : [])];
+    const heading = this.heading(target, result);
+    if (this.#matched === 0) return [heading, ...after].join("\n\n");
+    const others = [heading, ...after].reduce((sum, part) => sum + linesOf(part) + 1, 0);
+    const isFitted = room !== undefined && this.#options.limit === undefined;
+    const { text, shown } = this.#table(isFitted ? room - others : undefined);
+    const all = this.#all;
+    const more = all > shown ? [style("dim", `${count(all - shown)} more. Show all with: --limit ${all}`)] : [];
+    return [heading, text, ...more, ...after].join("\n\n");
+  }
+
+  /** How many groups there are, or dead letters if the list shows each one. */
+  get #all(): number {
+    return this.#groups === undefined ? this.#matched : this.#groups.sorted.length;
+  }
+
+  #table(room: number | undefined): FittedTable {
+    const width = widthOf(process.stdout);
+    // If not all rows fit, a line says so.
+    const table = <Row>(rows: readonly Row[], draw: Parameters<typeof fittedTable<Row>>[2]) => {
+      const whole = fittedTable(rows, room, draw);
+      return whole.shown === this.#all || room === undefined ? whole : fittedTable(rows, room - MORE_LINES, draw);
+    };
+    const by = this.#by;
+    if (by === "dead-letter") return table(this.#deadLetters, (rows, isDense) => deadLetterTable(rows, width, isDense));
+    const groups = (this.#groups?.sorted ?? []).slice(0, this.#limit);
+    return table(groups, (rows, isDense) => groupTable(rows, by, width, isDense));
   }
 
   /** Says of which runs the dead letters are, if there are several: the queue holds those of all runs. */
@@ -118,13 +142,14 @@ export class DeadLetterList {
     return `They are of several runs: ${shown.join(", ")}${more}. One run: --run <id>. All runs: ${command}`;
   }
 
-  #heading(target: Target, result: ScanResult): string {
+  /** Says how many dead letters there are, and where. It is the most important line of the list. */
+  heading(target: Target, result: ScanResult): string {
     const words =
       this.#matched === 0
         ? noneMatchesText(target, result)
         : `${placeOf(target)}: ${hasFilters(this.#options) ? `${count(this.#matched)} of ${readText(result)}` : allReadText(result)}`;
     const place = placeOf(target);
-    return style("bold", place) + words.slice(place.length);
+    return paragraph(style("bold", place) + words.slice(place.length));
   }
 
   /**

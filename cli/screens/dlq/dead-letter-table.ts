@@ -3,8 +3,12 @@ import { columns, WIDE } from "../columns.ts";
 import { style } from "../format.ts";
 import { ago, errorText, itemText, shortId } from "./dead-letter-text.ts";
 
-/** Dead letters as a table, one per row. Each item stands beside its error, or on a narrow terminal below it. */
-export function deadLetterTable(deadLetters: readonly DeadLetter[], width: number): string {
+/**
+ * Dead letters as a table, one per row. Each item stands beside its error, or on a narrow terminal below it.
+ *
+ * @param isDense Whether each dead letter takes one line: without its item if the terminal is narrow.
+ */
+export function deadLetterTable(deadLetters: readonly DeadLetter[], width: number, isDense = false): string {
   const dim = (text: string) => style("dim", text);
   const wide = width >= WIDE;
   return columns(
@@ -12,8 +16,8 @@ export function deadLetterTable(deadLetters: readonly DeadLetter[], width: numbe
       { header: "ID", paint: (text) => style("bold", text) },
       { header: "REASON", paint: (text) => style("yellow", text) },
       { header: "DIED" },
-      { header: "ERROR", grow: 3, lines: 3 },
-      ...(wide ? [{ header: "ITEM", grow: 2, lines: 2, paint: dim }] : []),
+      { header: "ERROR", grow: 3, lines: isDense ? 1 : 3 },
+      ...(wide ? [{ header: "ITEM", grow: 2, lines: isDense ? 1 : 2, paint: dim }] : []),
     ],
     deadLetters.map(({ id, reason, diedAt, error, item }) => [
       shortId(id),
@@ -22,6 +26,6 @@ export function deadLetterTable(deadLetters: readonly DeadLetter[], width: numbe
       errorText(error),
       ...(wide ? [itemText(item)] : []),
     ]),
-    { width, heading: dim, ...(wide ? {} : { below: (row) => [itemText(deadLetters[row]?.item)] }) },
+    { width, heading: dim, ...(wide || isDense ? {} : { below: (row) => [itemText(deadLetters[row]?.item)] }) },
   );
 }

@@ -8,11 +8,16 @@ import { ago, errorText, shortId } from "./dead-letter-text.ts";
 const dim = (text: string) => style("dim", text);
 const bold = (text: string) => style("bold", text);
 
-/** Groups of dead letters as a table. Each example stands beside the error, or on a narrow terminal below it. */
+/**
+ * Groups of dead letters as a table. Each example stands beside the error, or on a narrow terminal below it.
+ *
+ * @param isDense Whether each group takes as few lines as possible: one, or two on a narrow terminal.
+ */
 export function groupTable(
   groups: readonly DeadLetterGroup[],
   by: Exclude<Listing, "dead-letter">,
   width: number,
+  isDense = false,
 ): string {
   const wide = width >= WIDE;
   // If the list groups by error, the error of the example says what a group is. Otherwise the group has a name.
@@ -21,10 +26,10 @@ export function groupTable(
     { header: "COUNT", align: "right", paint: bold },
     ...(named ? [{ header: by.toUpperCase() }] : []),
     ...(by === "reason" ? [] : [{ header: "REASON", paint: (text: string) => style("yellow", text) }]),
-    { header: named ? "ERROR OF THE LATEST" : "ERROR", grow: 3, lines: 4 },
+    { header: named ? "ERROR OF THE LATEST" : "ERROR", grow: 3, lines: isDense ? 1 : 4 },
     ...(wide ? [{ header: "FIRST SEEN" }] : []),
     { header: "LAST SEEN" },
-    ...(wide ? [{ header: "EXAMPLE", grow: 2, lines: 2, paint: dim }] : []),
+    ...(wide ? [{ header: "EXAMPLE", grow: 2, lines: isDense ? 1 : 2, paint: dim }] : []),
     ...(wide && !named ? [{ header: "GROUP", paint: dim }] : []),
   ];
   const rows = groups.map((group) => [
@@ -40,7 +45,8 @@ export function groupTable(
   return columns(specs, rows, {
     width,
     heading: dim,
-    ...(wide ? {} : { below: (row) => details(groups[row], named) }),
+    isDense,
+    ...(wide ? {} : { below: (row) => details(groups[row], named, isDense) }),
   });
 }
 
@@ -48,8 +54,10 @@ const reasonsText = ({ reasons }: DeadLetterGroup): string => Object.keys(reason
 
 const exampleText = ({ example }: DeadLetterGroup): string => `${shortId(example.id)} ${oneLine(example.item)}`;
 
-function details(group: DeadLetterGroup | undefined, named: boolean): readonly string[] {
+function details(group: DeadLetterGroup | undefined, named: boolean, isDense: boolean): readonly string[] {
   if (group === undefined) return [];
+  const example = `e.g. ${exampleText(group)}`;
+  if (isDense) return [named ? example : `group ${group.key} · ${example}`];
   const first = `first seen ${ago(group.firstDiedAt)}`;
-  return [named ? first : `${first} · group ${group.key}`, `e.g. ${exampleText(group)}`];
+  return [named ? first : `${first} · group ${group.key}`, example];
 }

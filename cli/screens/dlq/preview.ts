@@ -1,14 +1,18 @@
 import { DeadLetterGroups } from "../../../shared/dead-letters/groups.ts";
 import type { DeadLetter } from "../../../shared/dead-letters/read-dead-letter.ts";
 import type { ItemChange } from "../../dlq/item-change.ts";
-import { count, style } from "../format.ts";
-import { widthOf } from "../terminal-width.ts";
+import { plural, style } from "../format.ts";
+import { paragraph } from "../paragraph.ts";
+import { linesOf, roomOf, widthOf } from "../terminal-width.ts";
 import { itemText, shortId } from "./dead-letter-text.ts";
+import { fittedTable } from "./fitted-table.ts";
 import { groupTable } from "./group-table.ts";
 
 /** How many groups and changed items a preview shows. */
 const GROUPS_SHOWN = 20;
 const CHANGES_SHOWN = 3;
+/** The lines around a preview: what would be done above it, the number of more groups, and the question below it. */
+const LINES_AROUND = 9;
 
 /** What a command shows before it moves or deletes dead letters. */
 export class Preview {
@@ -55,18 +59,22 @@ export class Preview {
 
   toText(): string {
     const { sorted } = this.#groups;
-    const parts = [groupTable(sorted.slice(0, GROUPS_SHOWN), "error", widthOf(process.stdout))];
-    if (sorted.length > GROUPS_SHOWN) parts.push(style("dim", `${count(sorted.length - GROUPS_SHOWN)} more groups`));
-    if (this.#changes.length > 0) {
-      parts.push(
-        this.#changes
-          .map(({ id, before, after }) => {
-            const indent = " ".repeat(shortId(id).length);
-            return `${shortId(id)} ${style("red", `- ${before}`)}\n${indent} ${style("green", `+ ${after}`)}`;
-          })
-          .join("\n"),
-      );
-    }
-    return parts.join("\n\n");
+    const width = widthOf(process.stdout);
+    const changes = this.#changes.flatMap(({ id, before, after }) => {
+      const indent = " ".repeat(shortId(id).length);
+      return [`${shortId(id)} ${style("red", `- ${before}`)}`, `${indent} ${style("green", `+ ${after}`)}`];
+    });
+    const room = roomOf(process.stdout);
+    const shownChanges = changes.length === 0 ? [] : [changes.join("\n")];
+    const changeLines = changes.length === 0 ? 0 : linesOf(paragraph(changes.join("\n"))) + 1;
+    const { text, shown } = fittedTable(
+      sorted.slice(0, GROUPS_SHOWN),
+      room === undefined ? undefined : room - LINES_AROUND - changeLines,
+      (groups, isDense) => groupTable(groups, "error", width, isDense),
+    );
+    const more = sorted.length > shown ? [style("dim", moreGroups(sorted.length - shown))] : [];
+    return [text, ...more, ...shownChanges].join("\n\n");
   }
 }
+
+const moreGroups = (number: number): string => `${plural(number, "more group")}. List all with: npx sluice dlq`;

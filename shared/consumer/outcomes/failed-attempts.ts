@@ -4,13 +4,14 @@ import type { InvalidFinding } from "../../base/invalid-finding.ts";
 import type { Metrics } from "../../base/metrics.ts";
 import type { RequestedWait } from "../../base/requested-wait.ts";
 import { backoffMilliseconds } from "../../base/retry.ts";
+import type { TaskLogger } from "../../base/task.ts";
 import { countWaits, LONG_WAIT_MILLISECONDS, nextWaitMilliseconds } from "../../base/waits.ts";
 import { InvalidItemError } from "../../definition/item-schema.ts";
 import type { Workflow } from "../../definition/workflow.ts";
 import type { ItemLedger } from "../../ledger/item-ledger.ts";
 import type { RunStates } from "../../ledger/run-states.ts";
 import type { InvalidFindings } from "../../ledger/same-failure.ts";
-import { addressOf } from "../../messages/item-address.ts";
+import { addressOf, logFields } from "../../messages/item-address.ts";
 import { type ItemMessage, receiveOf } from "../../messages/item-message.ts";
 import { messageFinding } from "../../messages/message-finding.ts";
 import type { AttemptOutcome } from "../attempts/attempt.ts";
@@ -23,6 +24,9 @@ import { StopCheck } from "./stop-check.ts";
 /** The longest message of a wait that is kept, in bytes. Four of them are in one row, beside the failures. */
 const LONGEST_WAIT_MESSAGE = 500;
 
+/** The longest failure in a line of the log, in bytes. The ledger keeps more, and CloudWatch Logs bills each byte. */
+const LONGEST_REPORTED_FAILURE = 500;
+
 type FailedOutcome = Extract<AttemptOutcome, { tag: "failed" }>;
 
 export interface FailedAttemptsOptions {
@@ -31,13 +35,15 @@ export interface FailedAttemptsOptions {
   readonly runs: RunStates;
   readonly codeWatch?: CodeWatch | undefined;
   readonly metrics: Metrics;
+  readonly logger: TaskLogger;
   readonly now: () => number;
   readonly random: () => number;
 }
 
 /** What follows a failed attempt once it is recorded: either a disposition, or another outcome that is recorded next. */
 export type AfterFailure =
-  | { readonly tag: "retry"; readonly afterMilliseconds: number; readonly isWait: boolean }
+  /** `failure` is absent if the attempt ended in a wait, which is no failure. */
+  | { readonly tag: "retry"; readonly afterMilliseconds: number; readonly failure?: Failure }
   | Extract<Outcome, { tag: "dead" | "cancelled" }>;
 
 /** Records attempts that failed, and attempts that ended in a wait, and decides what follows. */
@@ -69,7 +75,7 @@ export class FailedAttempts {
     const failures = await ledger.attempts.recordFailure(addressOf(item.envelope), receiveOf(item), noted, final);
     const reason = final ?? (failures.length >= workflow.retry.attempts ? "exhausted" : undefined);
     if (reason !== undefined) return { tag: "dead", item, reason, history: { failures, waits } };
-    return { tag: "retry", afterMilliseconds: this.#backoff(failures.length), isWait: false };
+    return { tag: "retry", afterMilliseconds: this.#backoff(failures.length), failure };
   }
 
   /** Records a wait that the task asked for. It is no failure. */
@@ -102,13 +108,27 @@ export class FailedAttempts {
     if (afterMilliseconds > LONG_WAIT_MILLISECONDS && (await this.#stopCheck.isStopping(item.envelope.run))) {
       return { tag: "cancelled", item };
     }
-    return { tag: "retry", afterMilliseconds, isWait: true };
+    return { tag: "retry", afterMilliseconds };
   }
 
-  /** Reports a retry after a failure. Called when the message is certain to return. */
-  noteRetry(): void {
-    this.#options.metrics.count("retried", 1);
-    publish({ event: "retried" });
+  /**
+   * Reports a retry after a failure. Called when the message is certain to return.
+   *
+   * The level of the line is below that of the line of a dead letter, so that a workflow whose items often fail can drop
+   * these lines alone: `POWERTOOLS_LOG_LEVEL=WARN`.
+   */
+  noteRetry({ envelope }: ItemMessage, { attempt, name, message }: Failure, afterMilliseconds: number): void {
+    const { metrics, logger, workflow } = this.#options;
+    const failure = cut(`${name}: ${message}`, LONGEST_REPORTED_FAILURE);
+    metrics.count("retried", 1);
+    publish({ event: "retried", failure });
+    logger.info("attempt failed", {
+      ...logFields(addressOf(envelope)),
+      attempt,
+      attempts: workflow.retry.attempts,
+      failure,
+      nextInSeconds: Math.round(afterMilliseconds / 100) / 10,
+    });
   }
 
   /** Adds to the failure of an invalid item that the run began with other code, whose schema may have accepted the item. */

@@ -181,7 +181,7 @@ export class Recorder {
   async #follow(item: ItemMessage, next: AfterFailure): Promise<Disposition> {
     if (next.tag !== "retry") return await this.record(next);
     const disposition = await this.#returns.after(item, next.afterMilliseconds);
-    if (!next.isWait) this.#failedAttempts.noteRetry();
+    if (next.failure !== undefined) this.#failedAttempts.noteRetry(item, next.failure, next.afterMilliseconds);
     return disposition;
   }
 

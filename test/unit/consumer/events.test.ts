@@ -44,6 +44,27 @@ test("The death of a message that is no envelope is published with its reason, a
   expect(events).toEqual([{ event: "died", reason: "malformed message" }]);
 });
 
+test("A failed attempt after which another follows is published and logged with its failure, its number and the delay", async () => {
+  const world = await ConsumerWorld.of(["a"]);
+  const retry = { attempts: 3, backoff: { base: { seconds: 4 }, cap: { seconds: 4 } } };
+  const logged = vi.spyOn(world.logger, "info");
+  await world.consume({ task: () => Promise.reject(new TypeError("n".repeat(10_000))), retry }, world.messages());
+  const failure = expect.stringMatching(/^TypeError: n{400,}… \(10011 characters\)$/);
+  expect(events).toContainEqual({ event: "retried", failure });
+  expect(logged).toHaveBeenCalledWith("attempt failed", {
+    ...{ run: expect.any(String), page: 0, index: 0, epoch: 1, redrives: 0 },
+    ...{ attempt: 1, attempts: 3, failure, nextInSeconds: expect.any(Number) },
+  });
+  expect(world.logger.lines.filter((line) => line.includes("attempt failed"))).toEqual(["info: attempt failed"]);
+});
+
+test("A wait is no failed attempt, and writes no line", async () => {
+  const world = await ConsumerWorld.of(["a", "b"]);
+  const task = (item: unknown) => Promise.reject(item === "a" ? new RetryLater({ seconds: 5 }) : new Throttled());
+  await world.consume({ task }, world.messages());
+  expect(world.logger.lines.filter((line) => line.includes("attempt failed"))).toEqual([]);
+});
+
 test("A death is published with its reason, and logged with its failure", async () => {
   const world = await ConsumerWorld.of(["a"]);
   await world.consume({ task: () => Promise.reject(new PermanentError("no")) }, world.messages());

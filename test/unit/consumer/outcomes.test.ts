@@ -70,7 +70,7 @@ describe("A failed attempt", () => {
     const { options } = await surroundings();
     const attempts = new FailedAttempts(options);
     const first = await attempts.recordFailure(itemOf(1), pending(), failure("threw"));
-    expect(first).toMatchObject({ tag: "retry", isWait: false });
+    expect(first).toMatchObject({ tag: "retry", failure: { attempt: 1 } });
     const before = failed(2);
     const last = await attempts.recordFailure(itemOf(3), pending({ failures: before }), failure("threw"));
     expect(last).toMatchObject({ tag: "dead", reason: "exhausted" });

@@ -393,6 +393,24 @@ describe("findDeadLetters", () => {
     );
   });
 
+  test("says what the id of a group is good for, or finds the latest dead letter of the group", async () => {
+    const world = filled(3);
+    const seen: DeadLetter[] = [];
+    await browse(world.deadLetterQueue, (deadLetter) => seen.push(deadLetter), world.options);
+    const [first] = seen;
+    const group = first?.fingerprint.id ?? "";
+    const ofGroup = seen.filter(({ fingerprint }) => fingerprint.id === group);
+    const latest = ofGroup.toSorted((a, b) => (a.diedAt < b.diedAt ? -1 : 1)).at(-1);
+    const asked = findDeadLetters(world.deadLetterQueue, [group], world.options);
+    await expect(asked).rejects.toMatchObject({ code: "GROUP_ID" });
+    await expect(asked).rejects.toThrow(
+      `"${group}" is not the id of a dead letter, but of a group: ${ofGroup.length} dead letter`,
+    );
+    await expect(asked).rejects.toThrow(`--error ${group}`);
+    const found = await findDeadLetters(world.deadLetterQueue, [group], { ...world.options, findsGroups: true });
+    expect(found.map(({ diedAt }) => diedAt)).toEqual([latest?.diedAt]);
+  });
+
   test("says that there is no such dead letter", async () => {
     const world = filled(3);
     const asked = findDeadLetters(world.deadLetterQueue, ["zzz"], world.options);

@@ -19,6 +19,14 @@ test("throttles of all environments add up", () => {
   expect(monitor.fleet.throttled).toBe(6);
 });
 
+test("the first failure of an attempt that is made again is kept", () => {
+  const monitor = new ActivityMonitor(() => ({ producer: 0, consumer: 0 }));
+  expect(monitor.fleet.firstFailure).toBeUndefined();
+  monitor.ofConsumer.onActivity(0, { ...IDLE, retried: 1, failure: "Error: first" });
+  monitor.ofConsumer.onActivity(1, { ...IDLE, retried: 1, failure: "Error: second" });
+  expect(monitor.fleet.firstFailure).toBe("Error: first");
+});
+
 test("the fleet is reading since its oldest read began, until that producer has ended the read or itself", () => {
   const monitor = new ActivityMonitor(() => ({ producer: 0, consumer: 0 }));
   expect(monitor.fleet.readingSince).toBeUndefined();

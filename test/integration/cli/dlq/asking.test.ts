@@ -3,7 +3,7 @@ import { stripVTControlCharacters } from "node:util";
 import stringWidth from "string-width";
 import { beforeAll, describe, expect, test } from "vitest";
 import { CliWorld, TERMINAL } from "../../../helpers/cli.ts";
-import { deadByReason, mortalWorld } from "../../../helpers/mortal-world.ts";
+import { deadByReason, idsOf, mortalWorld } from "../../../helpers/mortal-world.ts";
 
 describe.skipIf(process.platform !== "linux" || !existsSync(TERMINAL))("on a terminal", () => {
   let died: Awaited<ReturnType<typeof mortalWorld>>;
@@ -33,6 +33,30 @@ describe.skipIf(process.platform !== "linux" || !existsSync(TERMINAL))("on a ter
     const number = await world.typeOnTerminal(["dlq", "purge"], "Type 11 to continue:", "11\n");
     expect(number.code).toBe(0);
     expect(await deadByReason(world)).toEqual({});
+  });
+
+  test("the first line is visible on 24 rows, or it is repeated at the end", async () => {
+    using world = new CliWorld(died);
+    const linesOf = async (...words: readonly string[]) => {
+      const { stdout } = await world.typeOnTerminal(words);
+      // A slow machine shows the progress first, which is erased.
+      const printed = stdout.slice(stdout.lastIndexOf("\u001b[?25h") + 1);
+      return printed.trimEnd().split("\r\n");
+    };
+    const heading = /mortal on this machine: 11 dead letters$/;
+    for (const words of [["dlq"], ["dlq", "list", "--by", "run"], ["dlq", "list", "--by", "dead-letter"]]) {
+      const lines = await linesOf(...words);
+      expect(lines.length, words.join(" ")).toBeLessThanOrEqual(22);
+      expect(lines[0]).toMatch(heading);
+    }
+    const every = await linesOf("dlq", "list", "--by", "dead-letter", "--limit", "50");
+    expect(every.length).toBeGreaterThan(22);
+    expect(every.at(-1)).toMatch(heading);
+    const [id = ""] = await idsOf(world);
+    const shown = await linesOf("dlq", "show", id);
+    expect(shown.length).toBeGreaterThan(22);
+    expect(shown.at(-2)).toMatch(new RegExp(`^Dead letter ${id}`));
+    expect(shown.at(-1)).toMatch(/Error: /);
   });
 
   test("no line is wider than the terminal, and NO_COLOR turns colours off", async () => {

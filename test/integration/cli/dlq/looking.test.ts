@@ -44,6 +44,23 @@ test("dlq shows why items died, in groups, with an example of each and what to t
   expect(ageless(again.stdout)).toBe(ageless(stdout));
 });
 
+test("dlq show takes the id of a group, and the commands that change something say what such an id is good for", async () => {
+  using world = new CliWorld(died);
+  const { json } = await world.type("dlq", "--json", "--reason", "permanent");
+  const { key, count, example } = json[0] as { key: string; count: number; example: { id: string } };
+  const shown = await world.type("dlq", "show", key);
+  expect(shown.code).toBe(0);
+  expect(shown.stdout).toMatch(
+    `${key} is the id of a group. This is the dead letter of the group whose item died last:`,
+  );
+  expect(shown.stdout).toContain(`Dead letter ${example.id}  permanent`);
+  const redrive = await world.type("dlq", "redrive", key, "--yes");
+  expect(redrive.code).toBe(1);
+  expect(redrive.stderr).toContain(
+    `but of a group: ${count} dead letters have this error. Select the group with: --error ${key}`,
+  );
+});
+
 test("dlq groups by other fields, and reads the dead letters that match every filter", async () => {
   using world = new CliWorld(died);
   const groups = async (...words: readonly string[]) => {

@@ -140,6 +140,28 @@ describe("the text of a line", () => {
     );
   });
 
+  test("of a failed attempt says which attempt it was, why it failed, and when the next one is made", () => {
+    const fields = { redrives: 0, attempts: 3, failure: "TypeError: no\u001b[2J\nreally", nextInSeconds: 2 };
+    const failed = { ...line, level: "info", message: "attempt failed", attempt: 1, fields } as const;
+    expect(logText(failed, at)).toBe(
+      "09:08:07.006  info   p1/0/3  attempt 1 of 3 failed: TypeError: no\\u001b[2J really; next in 2.0 s",
+    );
+    // A task may log the same words.
+    const own = { ...line, message: "attempt failed", fields: { failure: 7 } } as const;
+    expect(logText(own, at)).toBe("09:08:07.006  warn   p1/0/3  (attempt 2)  attempt failed  failure=7");
+  });
+
+  test("has the first characters of a long value, and says how many more there are", () => {
+    const cuts: string[] = [];
+    const options = { longest: 10, onCut: () => cuts.push("cut") };
+    const long = { ...line, fields: { failure: "x".repeat(2_000), name: "Ada" } } as const;
+    expect(logText(long, at, options)).toBe(
+      "09:08:07.006  warn   p1/0/3  (attempt 2)  slow  failure=xxxxxxxxxx… (1,990 more characters)  name=Ada",
+    );
+    expect(cuts).toEqual(["cut"]);
+    expect(logText(long, at)).toContain("x".repeat(2_000));
+  });
+
   test("has the date on another day, and the producer's name", () => {
     const ofProducer = { ...line, from: "producer", item: undefined, attempt: undefined, fields: {} } as const;
     expect(logText(ofProducer, at + 86_400_000)).toBe("2026-11-28 09:08:07.006  warn   producer  slow");

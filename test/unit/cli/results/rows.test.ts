@@ -1,5 +1,6 @@
 import { parse } from "csv-parse/sync";
 import { describe, expect, test } from "vitest";
+import { FailedColumns } from "../../../../cli/results/failed-columns.ts";
 import { type FailedItem, type RowOptions, rowFormat } from "../../../../cli/results/rows.ts";
 import type { ResultSet } from "../../../../shared/results/read-results.ts";
 import { resultsDirectory, storeResults } from "../../../helpers/stored-results.ts";
@@ -32,10 +33,13 @@ const setOf = (changes: Partial<ResultSet>): ResultSet => ({
 });
 
 async function written(set: ResultSet, options: Partial<RowOptions>, failed: readonly FailedItem[] = []) {
+  const include = options.include ?? ["attempts"];
+  const columns = new FailedColumns(include);
+  for (const { item } of failed) columns.learn(item);
   const format = await rowFormat(set, {
     format: "jsonl",
-    include: ["attempts"],
-    hasFailed: failed.length > 0,
+    include,
+    ...(failed.length > 0 && { failed: columns }),
     ...options,
   });
   const contents: string[] = [];
@@ -117,10 +121,47 @@ describe("results as CSV", () => {
     expect(parse(text).slice(1)).toEqual(notes.map((note, index) => [`r/0/${index}`, note]));
   });
 
-  test("are followed by what failed, in columns of its own", async () => {
-    const { text } = await written(await stored(), { format: "csv", include: ["item"] }, [FAILED]);
-    const [header, , , , last] = parse(text);
-    expect(header).toEqual(["id", "item", "noon", "at", "result", "note", "reason", "error"]);
-    expect(last).toEqual(["r/0/2", '{"city":3}', "", "", "", "", "permanent", "PermanentError: =no city"]);
+  const failedRows = async (include: RowOptions["include"], ...items: readonly unknown[]) => {
+    const failed = items.map((item) => ({ ...FAILED, item }));
+    const rows = parse((await written(await stored(), { format: "csv", include }, failed)).text);
+    return { header: rows[0], rows: rows.slice(4) };
+  };
+  const PERMANENT = ["permanent", "PermanentError: =no city"];
+  const RESULTS = ["noon", "at", "result", "note"];
+
+  test("are followed by what failed: why, how often, its dead letter, and the fields of the item", async () => {
+    const { header, rows } = await failedRows(
+      [],
+      { city: 3, name: "=a", at: [1] },
+      { city: 12345678901234567890n, "x,y": null },
+    );
+    const fields = ["item.city", "item.name", "item.at", "item.x,y"];
+    expect(header).toEqual(["id", ...RESULTS, "reason", "error", "attempts", "deadLetter", ...fields]);
+    const about = ["r/0/2", "", "", "", "", ...PERMANENT, "1", "message-1"];
+    expect(rows).toEqual([
+      [...about, "3", "'=a", "[1]", ""],
+      [...about, "12345678901234567890", "", "", ""],
+    ]);
+  });
+
+  test("have a failed item as JSON if not every item is an object", async () => {
+    const { header, rows } = await failedRows([], { city: 3 }, "b");
+    expect(header).toEqual(["id", ...RESULTS, "reason", "error", "attempts", "deadLetter", "item"]);
+    expect(rows.map((row) => row.at(-1))).toEqual(['{"city":3}', '"b"']);
+  });
+
+  test("have a failed item and its attempts in the columns of the results, if the results have such columns", async () => {
+    const { header, rows } = await failedRows(["item", "attempts"], { city: 3 });
+    expect(header).toEqual(["id", "item", "attempts", ...RESULTS, "reason", "error", "deadLetter"]);
+    expect(rows).toEqual([["r/0/2", '{"city":3}', "1", "", "", "", "", ...PERMANENT, "message-1"]]);
+  });
+
+  test("know if an item has fields that were not learnt", () => {
+    const columns = new FailedColumns([]);
+    columns.learn({ city: 3 });
+    columns.cells({ ...FAILED, item: { city: 4 } });
+    expect(columns.hasOthers).toBe(false);
+    columns.cells({ ...FAILED, item: { city: 4, name: "a" } });
+    expect(columns.hasOthers).toBe(true);
   });
 });

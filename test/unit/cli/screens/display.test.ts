@@ -49,6 +49,18 @@ describe("the live line", () => {
     );
   });
 
+  test("keeps its bar on a terminal of 80 columns, whatever is to be told beside it", () => {
+    const held = "held at 19.6/s: the service's headers leave no more";
+    const waiting = { items: 12_345, nextInSeconds: 134 };
+    for (const told of [{ held }, { waiting }, { held, throttled: 1_200 }, { waiting, sourceWaitSeconds: 134 }]) {
+      const shown = line(80, { ...told, succeeded: 100_123, produced: 135_233, total: 135_233, secondsLeft: 134 });
+      expect(/^━*/.exec(shown)?.[0].length, shown).toBe(10);
+      expect(shown.length).toBeLessThan(80);
+      expect(shown).toContain("4 dead");
+    }
+    expect(line(80, { held })).toBe(`${"━".repeat(10)}  62 %  4 dead · 257/s · held at 19.6/s · 7.3 s left`);
+  });
+
   test("keeps the width of its bar, whatever the numbers beside it are", () => {
     for (const columns of [80, 100, 120, 200]) {
       const bars = [1, 57, 3_109, 120_404].map((succeeded) => {
@@ -67,7 +79,7 @@ describe("the live line", () => {
     );
     for (let columns = 70; columns <= 250; columns++) {
       expect(line(columns, held).length).toBeLessThan(columns);
-      expect(line(columns, held)).toContain("held at 19.6/s: the service throttles");
+      expect(line(columns, held)).toContain(columns < 76 ? "held at 19.6/s" : "held at 19.6/s: the service throttles");
     }
   });
 

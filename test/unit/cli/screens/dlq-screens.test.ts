@@ -1,6 +1,6 @@
 import { stripVTControlCharacters } from "node:util";
 import { describe, expect, test } from "vitest";
-import { deadLetterDetails } from "../../../../cli/screens/dlq/dead-letter-details.ts";
+import { deadLetterDetails, deadLetterHeadline } from "../../../../cli/screens/dlq/dead-letter-details.ts";
 import { deadLetterTable } from "../../../../cli/screens/dlq/dead-letter-table.ts";
 import { groupTable } from "../../../../cli/screens/dlq/group-table.ts";
 import { scanNotes } from "../../../../cli/screens/dlq/scan-notes.ts";
@@ -64,6 +64,16 @@ describe("groups of dead letters", () => {
     ]);
   });
 
+  test("are two lines each on 80 columns if they are dense", () => {
+    expect(plain(groupTable(groups.sorted, "error", 80, true))).toEqual([
+      "COUNT  REASON     ERROR                                                LAST SEEN",
+      '1,200  exhausted  Error: the service answered 500: {"error":"the rec…  3 min ago',
+      `                  group ${group?.key} · e.g. 3b30c9f4 {"id":339219,"name":"Desē","co…`,
+    ]);
+    const one = died([failure(1)]);
+    expect(plain(deadLetterTable([one, one], 80, true))).toHaveLength(3);
+  });
+
   test("are one line each on 200 columns", () => {
     const [header = "", row = "", ...rest] = plain(groupTable(groups.sorted, "error", 200));
     expect(header.split(/ {2,}/)).toEqual(["COUNT", "REASON", "ERROR", "FIRST SEEN", "LAST SEEN", "EXAMPLE", "GROUP"]);
@@ -96,13 +106,42 @@ describe("a dead letter", () => {
       failure(2),
       failure(3, { kind: "timed out", name: "TaskTimeoutError", stack: "other" }),
     ]);
-    const text = plain(deadLetterDetails(deadLetter, "cities on this machine", undefined, 100)).join("\n");
+    const text = plain(deadLetterDetails(deadLetter, "cities on this machine", undefined, { width: 100 })).join("\n");
     expect(text).toContain("  run         20261125-075409-792e, which is not in the ledger\n");
     expect(text).toContain("  item        page 22, index 116\n");
     expect(text).toMatch(/\n +2 {2}2026-11-25T08:00:02\.000Z {2}33 ms {2}threw {6}the same\n/);
     expect(text).toMatch(/\n +3 {2}2026-11-25T08:00:03\.000Z {2}33 ms {2}timed out {2}TaskTimeoutError: /);
     expect(text).toContain("\nStack of attempt 3\n  other\n");
     expect(text).toContain("\nStack of attempts 1, 2\n  Error: the service answered 500\n      at task (");
+  });
+
+  test("is cut on a terminal: its error, its item and its stacks, and says how many lines are missing", () => {
+    const message = `refused\n${Array.from({ length: 40 }, (_, line) => `detail ${line}`).join("\n")}`;
+    const stack = `Error: ${message}\n${Array.from({ length: 9 }, (_, line) => `    at frame${line} (a.ts:1:2)`).join("\n")}`;
+    const failures = Array.from({ length: 9 }, (_, index) => failure(index + 1, { message, stack }));
+    const deadLetter = died(failures);
+    const place = "cities on this machine";
+    const short = plain(deadLetterDetails(deadLetter, place, undefined, { width: 80, isShort: true })).join("\n");
+    expect(short).toContain("\nError\n  Error: refused\n  detail 0\n");
+    expect(short).toContain("\n  detail 5\n… 34 more lines\n");
+    expect(short).not.toContain("  detail 6\n");
+    expect(short).toContain("\nAttempts\n  … 4 earlier attempts\n");
+    expect(short).toMatch(/\n +5 {2}2026-\S+ {2}33 ms {2}threw {2}Error: refused detail 0/);
+    // The message stands above the stack, so the stack has only its first line.
+    expect(short).toContain("\n  Error: refused\n      at frame0 (a.ts:1:2)\n");
+    expect(short).toMatch(/frame3 \(a\.ts:1:2\)\n… 5 more lines$/);
+    const whole = plain(deadLetterDetails(deadLetter, place, undefined, { width: 80 })).join("\n");
+    for (const text of ["detail 39", "frame8", "\n        1  2026-"]) expect(whole).toContain(text);
+    expect(whole).not.toContain("more lines");
+  });
+
+  test("has a headline of two lines: which one it is, and why it died", () => {
+    const deadLetter = died([failure(1, { message: `refused\n${"because ".repeat(40)}` })]);
+    const [first, second = "", ...rest] = plain(deadLetterHeadline(deadLetter, 80));
+    expect(first).toBe(`Dead letter ${deadLetter.id}  exhausted`);
+    expect(second).toMatch(/^Error: refused because because .*…$/);
+    expect(second).toHaveLength(80);
+    expect(rest).toEqual([]);
   });
 
   test("whose item was too large says so, and shows the start of the item", () => {
@@ -117,9 +156,9 @@ describe("a dead letter", () => {
         truncated: true,
       },
     });
-    expect(plain(deadLetterDetails(deadLetter, "cities on this machine", undefined, 80)).join("\n")).toContain(
-      'Item (only the start: the whole was too large, or not JSON)\n  {"text":"xxx\n',
-    );
+    expect(
+      plain(deadLetterDetails(deadLetter, "cities on this machine", undefined, { width: 80 })).join("\n"),
+    ).toContain('Item (only the start: the whole was too large, or not JSON)\n  {"text":"xxx\n');
   });
 
   test("that waited too long shows its waits", () => {
@@ -131,7 +170,9 @@ describe("a dead letter", () => {
     });
     const throttled = { count: 1_440, first: note("7:00", 30_000), last: note("8:00", 300_000) };
     const waits = { milliseconds: 86_400_000, throttled };
-    const lines = plain(deadLetterDetails(died([], { reason: "waited too long", waits }), "here", undefined, 140));
+    const lines = plain(
+      deadLetterDetails(died([], { reason: "waited too long", waits }), "here", undefined, { width: 140 }),
+    );
     const [title, ...rest] = lines.slice(lines.findIndex((line) => line.startsWith("Waits")));
     expect(title).toBe("Waits (24 h in all, and another 5 min was too long)");
     expect(rest).toEqual([
@@ -144,7 +185,9 @@ describe("a dead letter", () => {
 
   test("that SQS moved has no history, and says where it came from", () => {
     const deadLetter = deadLetterOf(envelope, { movedFrom: "arn:aws:sqs:us-east-1:000000000000:cities" });
-    const text = plain(deadLetterDetails(deadLetter, "cities on stack sluice-cities", undefined, 120)).join("\n");
+    const text = plain(deadLetterDetails(deadLetter, "cities on stack sluice-cities", undefined, { width: 120 })).join(
+      "\n",
+    );
     expect(text).toContain("the original message: SQS moved it here, because no consumer recorded an outcome");
     expect(text).toContain("  moved by SQS  from arn:aws:sqs:us-east-1:000000000000:cities");
     expect(text).toContain("\nAttempts\n  none was recorded");
@@ -169,7 +212,7 @@ describe("a dead letter", () => {
     const groups = new DeadLetterGroups("run");
     groups.add(deadLetter);
     const screens = [
-      deadLetterDetails(deadLetter, "cities", undefined, 80),
+      deadLetterDetails(deadLetter, "cities", undefined, { width: 80 }),
       groupTable(groups.sorted, "run", 80),
       groupTable(groups.sorted, "run", 200),
       deadLetterTable([deadLetter], 80),

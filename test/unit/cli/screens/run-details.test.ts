@@ -45,6 +45,32 @@ test("a run that works says why its fleet is slow, and how often the service ref
   expect(lines.some((line) => /^ {2}throttled +30 +in all runs$/.test(line))).toBe(true);
 });
 
+describe("on a terminal", () => {
+  const lines = (changes: object, cutAt?: number) => {
+    const row = readRunRow({ id: "r1", workflow: "test", status: "failed", requestedAt: new Date(NOW).toISOString() });
+    const run = { ...row, ...changes };
+    const target = { run, name: "test", workflow: "test", running: true } as unknown as RunTarget;
+    return stripVTControlCharacters(runDetails(target, COUNTS, undefined, { cutAt })).split("\n");
+  };
+  const failure = `the source failed:\n${Array.from({ length: 30 }, (_, line) => `line ${line}`).join("\n")}`;
+  const warnings = Array.from({ length: 9 }, (_, index) => `warning ${index} ${"word ".repeat(60)}`);
+
+  test("a long failure and many warnings are cut, so that the counts stay visible, and a line says how to see all", () => {
+    const shown = lines({ failure, warnings }, 80);
+    expect(shown.slice(0, 4)).toEqual(["test · run r1 · failed", "the source failed:", "line 0", "… 29 more lines"]);
+    expect(shown.filter((line) => line.startsWith("warning"))).toHaveLength(3);
+    expect(shown).toContain("… 6 more warnings");
+    expect(shown).toContain("All of it: npx sluice status r1 --json");
+    expect(shown.findIndex((line) => line.includes("produced"))).toBeLessThan(18);
+  });
+
+  test("notes that fit have no such line, and elsewhere nothing is cut", () => {
+    expect(lines({ failure: "no" }, 80).join("\n")).not.toContain("All of it");
+    expect(lines({ failure, warnings })).toContain("line 29");
+    expect(lines({ failure, warnings }).filter((line) => line.startsWith("warning"))).toHaveLength(9);
+  });
+});
+
 describe("a run of a version of the code", () => {
   test("is shown with it, and with the change of the code under way", () => {
     expect(details({ codeVersion: "v1" })).toContain("\n  code       v1");
