@@ -1,5 +1,5 @@
 import { jsonText } from "../../shared/base/exact-json.ts";
-import type { IncludedField } from "../../shared/definition/results.ts";
+import type { IncludedField } from "../../shared/definition/results-options.ts";
 import type { FailedItem } from "./rows.ts";
 
 /** With more fields than this, each item is one column, as JSON. */

@@ -2,7 +2,7 @@ import { ConfigurationError, SluiceError } from "../../shared/base/errors.ts";
 import { browse } from "../../shared/dead-letters/browse.ts";
 import { exportDeadLetters } from "../../shared/dead-letters/export.ts";
 import { type DeadLetter, hasItemAddress } from "../../shared/dead-letters/read-dead-letter.ts";
-import type { IncludedField } from "../../shared/definition/results.ts";
+import type { IncludedField } from "../../shared/definition/results-options.ts";
 import { hasEnded } from "../../shared/ledger/run-record.ts";
 import { openResultSet, type ResultSet } from "../../shared/results/read-results.ts";
 import type { ResultsOptions } from "../commands/results.ts";
