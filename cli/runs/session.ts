@@ -14,6 +14,7 @@ import { EXIT } from "../exit-code.ts";
 import { plural, style } from "../screens/format.ts";
 import { paragraph, say } from "../screens/paragraph.ts";
 import { withRepeatedHeadline } from "../screens/repeated-headline.ts";
+import { terminalLayout } from "../screens/run-details.ts";
 import { formatSummary, type Summary } from "../screens/summary.ts";
 import { roomOf } from "../screens/terminal-width.ts";
 import { writeJson } from "../screens/write-json.ts";
@@ -177,7 +178,7 @@ async function workUntilDone(
   }
   if (json) writeJson({ ...summary, ...(results && { results: { rows: results.rows, files: results.files } }) });
   else {
-    const context = { name: loaded.name, concurrency: topology.concurrency, results };
+    const context = { name: loaded.name, concurrency: topology.concurrency, results, ...terminalLayout() };
     const text = paragraph(formatSummary(summary, context), process.stdout);
     say(withRepeatedHeadline(text, roomOf(process.stdout)));
   }

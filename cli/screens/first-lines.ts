@@ -1,4 +1,5 @@
 import { count, style } from "./format.ts";
+import { wrapLine } from "./wrap.ts";
 
 /**
  * The first lines of a long text, and how many lines were cut.
@@ -11,3 +12,10 @@ export function firstLines(text: string, most: number | undefined): string {
   const cut = lines.length - (most - 1);
   return [...lines.slice(0, most - 1), style("dim", `… ${count(cut)} more lines`)].join("\n");
 }
+
+/** A text whose lines are broken at a width. Lines that fit stay as they are. */
+export const brokenAt = (text: string, width: number): string =>
+  text
+    .split("\n")
+    .flatMap((line) => (line.length <= width ? [line] : wrapLine(line, width)))
+    .join("\n");

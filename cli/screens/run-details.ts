@@ -3,11 +3,10 @@ import type { FleetFacts } from "../../shared/observe/fleet-facts.ts";
 import { type RunNote, runNotes } from "../../shared/observe/run-notes.ts";
 import { statusText, wallSecondsOf } from "../../shared/observe/run-status.ts";
 import type { RunTarget } from "../targets/target.ts";
-import { firstLines } from "./first-lines.ts";
+import { brokenAt, firstLines } from "./first-lines.ts";
 import { count, plural, seconds, style, table, warningLine } from "./format.ts";
 import { oneLine, printable } from "./printable.ts";
 import { widthOf } from "./terminal-width.ts";
-import { wrapLine } from "./wrap.ts";
 
 /** How many lines a terminal shows of one note, and how many warnings. */
 const SHORT = { note: 3, warnings: 3 } as const;
@@ -63,12 +62,6 @@ function noteLines({ run, name }: RunTarget, notes: readonly RunNote[], cutAt: n
   const isCut = more.length > 0 || cut.some((line, index) => line !== whole[index]);
   return [...cut, ...more, ...(isCut ? [style("dim", `All of it: npx sluice status ${run.id} --json`)] : [])];
 }
-
-const brokenAt = (text: string, width: number): string =>
-  text
-    .split("\n")
-    .flatMap((line) => wrapLine(line, width))
-    .join("\n");
 
 function noteLine({ kind, text }: RunNote, name: string): string[] {
   switch (kind) {

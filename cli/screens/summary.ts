@@ -1,4 +1,5 @@
 import type { RunStatus } from "../../shared/ledger/run-record.ts";
+import { brokenAt, firstLines } from "./first-lines.ts";
 import { count, plural, seconds, style, table, warningLine } from "./format.ts";
 import { nextSteps, type Step } from "./next-steps.ts";
 import { oneLine, printable } from "./printable.ts";
@@ -40,10 +41,26 @@ export interface SummaryContext {
   readonly concurrency: number;
   /** Where the results are. Absent if the run keeps none, or if they are not in files yet. */
   readonly results?: ResultsAtEnd | undefined;
+  /** The width at which long errors and warnings are broken and cut. Left out: they stay whole. */
+  readonly cutAt?: number | undefined;
 }
 
+const INDENT = "  ";
+
+/** How many lines a terminal shows of an error or a warning, and how many warnings. */
+const SHORT = { text: 4, warnings: 3 } as const;
+
 /** The summary for people. */
-export function formatSummary(summary: Summary, { name, concurrency, results }: SummaryContext): string {
+export function formatSummary(summary: Summary, { name, concurrency, results, cutAt }: SummaryContext): string {
+  let isCut = false;
+  /** On a terminal, a long text is cut, so that it does not scroll away the counts. */
+  const cut = (text: string) => {
+    if (cutAt === undefined) return text;
+    const whole = brokenAt(text, cutAt - INDENT.length);
+    const shown = firstLines(whole, SHORT.text);
+    if (shown !== whole) isCut = true;
+    return shown.replaceAll("\n", `\n${INDENT}`);
+  };
   const {
     produced,
     succeeded,
@@ -88,14 +105,21 @@ export function formatSummary(summary: Summary, { name, concurrency, results }: 
     if (summary.sameFailure !== undefined) lines.push("", `  ${style("yellow", oneLine(summary.sameFailure))}`);
   }
   if (results !== undefined && results.rows > 0) lines.push("", ...resultsLines(results));
-  if (summary.warnings.length > 0) lines.push("", ...summary.warnings.map((warning) => `  ${warningLine(warning)}`));
-  if (summary.failure !== undefined) lines.push("", `  ${style("red", printable(summary.failure))}`);
+  if (summary.warnings.length > 0) {
+    const shown = cutAt === undefined ? summary.warnings : summary.warnings.slice(0, SHORT.warnings);
+    lines.push("", ...shown.map((warning) => `  ${cut(warningLine(warning))}`));
+    const more = summary.warnings.length - shown.length;
+    if (more > 0) lines.push(`  ${style("dim", `… ${plural(more, "more warning")}`)}`);
+    isCut ||= more > 0;
+  }
+  if (summary.failure !== undefined) lines.push("", `  ${style("red", cut(printable(summary.failure)))}`);
   if (summary.completionError !== undefined) {
     lines.push(
       "",
-      `  ${style("red", `onComplete failed, and is not called again: ${printable(summary.completionError)}`)}`,
+      `  ${style("red", cut(`onComplete failed, and is not called again: ${printable(summary.completionError)}`))}`,
     );
   }
+  if (isCut) lines.push("", `  ${style("dim", `All of it: npx sluice status ${summary.run} --json`)}`);
   lines.push("", nextSteps(steps(summary, name, results !== undefined && results.rows > 0)));
   return lines.join("\n");
 }

@@ -24,6 +24,30 @@ const formatted = (changes: Partial<Summary> = {}) =>
   stripVTControlCharacters(formatSummary({ ...completed, ...changes }, { name: "cities", concurrency: 50 }));
 
 describe("a run's summary", () => {
+  test("cuts a long error and many warnings on a terminal, and says how to see them whole", () => {
+    const failure = `the service answered 400: {\n  "errors": [\n${"    7,\n".repeat(30)}  ]\n}`;
+    const warnings = Array.from({ length: 9 }, (_, index) => `warning ${index} ${"word ".repeat(90)}`);
+    const changes = { status: "failed", failure, warnings } as const;
+    const context = { name: "cities", concurrency: 50, cutAt: 80 };
+    const lines = stripVTControlCharacters(formatSummary({ ...completed, ...changes }, context)).split("\n");
+    const first = lines.indexOf("  the service answered 400: {");
+    expect(lines.slice(first, first + 5)).toEqual([
+      "  the service answered 400: {",
+      '    "errors": [',
+      "      7,",
+      "  … 31 more lines",
+      "",
+    ]);
+    expect(lines.filter((line) => /^ {2}warning warning/.test(line))).toHaveLength(3);
+    expect(lines).toContain("  … 6 more warnings");
+    expect(lines).toContain("  All of it: npx sluice status 20261122-083540-bff0 --json");
+    for (const line of lines) expect(line.length).toBeLessThanOrEqual(80);
+    expect(formatted({ failure: "no" })).not.toContain("All of it");
+    const whole = formatted(changes);
+    expect(whole).toContain(failure.split("\n").join("\n"));
+    expect(whole.match(/warning warning/g)).toHaveLength(9);
+  });
+
   test("says how often the service refused, and which limit the fleet has found", () => {
     const lines = formatted({ throttled: 1_204, held: "held at 19.6/s: the service throttles" }).split("\n");
     expect(lines).toContain("  throttled  1,204");
