@@ -28,8 +28,8 @@ export const planCommand = new Command("plan")
     `
 The plan assumes that each page of the source takes as long as the first one, that the partitions have the same size, and that
 the service throttles no task. With --failures, attempts fail evenly over the run, and are tried again as the workflow says.
-The prices are list prices of us-east-1. A task's own requests, logs and alarms are not in the sum. "sluice try" shows how long
-a task takes.
+The prices are list prices of us-east-1. What the source and the tasks themselves request, logs and alarms are not in the sum.
+"sluice try" shows how long a task takes.
 
 Exit codes:
   0    the plan was printed

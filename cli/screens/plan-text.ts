@@ -48,7 +48,7 @@ export function planText(plan: Plan): string {
     table(requests, "    "),
     "",
     paragraph(
-      `  The prices are those of ${PRICES.region} in ${PRICES.asOf}, without the free tier. What the tasks themselves request and log is not ` +
+      `  The prices are those of ${PRICES.region} in ${PRICES.asOf}, without the free tier. What the source and the tasks request, and what the tasks log, is not ` +
         "in them. Nothing was written.",
     ),
   ].join("\n");
