@@ -155,7 +155,8 @@ function consumers(run: RunToPlan, order: Delivery): FleetCounts {
   const pageMilliseconds = Math.max(run.pageMilliseconds, (1_000 * run.itemsPerSourcePage) / PRODUCER_PER_SECOND);
   const model = (items: number) => {
     // Only a part of the partitions has so few items.
-    const partitions = Math.max(1, Math.round(((run.partitions ?? 1) * items) / run.items));
+    const share = run.items === 0 ? 1 : items / run.items;
+    const partitions = Math.max(1, Math.round((run.partitions ?? 1) * share));
     return modelFleet({
       ...{ topology, scale, keepsResults, delivery: order },
       source: { ...shapeOf(run), items, partitions, pageMilliseconds, lanes: lanesOf(run) },

@@ -115,6 +115,17 @@ test("a fleet that is simulated in part needs as many requests as the whole one"
   expect(twenty.ordered.requests.sqs / ten.ordered.requests.sqs / 2).toBeCloseTo(1, 1);
 });
 
+test("a run without items has the requests of its start and its end", () => {
+  for (const partitions of [undefined, 1, 8]) {
+    const { seconds, ordered } = estimate({ ...run, items: 0, itemsPerSourcePage: 1, partitions });
+    expect(seconds).toBe(0);
+    expect(ordered.requests.sqs).toBeGreaterThan(5);
+    expect(ordered.requests.sqs).toBeLessThan(50);
+    expect(ordered.requests.dynamoDb).toBeGreaterThan(5);
+    expect(ordered.dollars.sum).toBeLessThan(0.001);
+  }
+});
+
 test("a run waits for whatever is slowest", () => {
   expect(estimate(run).bound).toBe("concurrency");
   const paced = estimate({ ...run, perSecond: 20 });
