@@ -10,12 +10,14 @@ export const api: SourceKind = {
         [`workflows/${name}.ts`]: `import { checkResponse, defineWorkflow, httpPages, nextUrl } from "sluice";
 import * as z from "zod";
 
-// "sluice run" starts the sample API of ${name}.local.ts and sets API_URL. A deployed workflow reads the real API.
+// Without API_URL, "sluice run" starts the sample API of ${name}.local.ts. For your own API, set API_URL or write its
+// address here, and delete ${name}.local.ts. A deployed workflow never reads the sample API.
 const api = () => process.env.API_URL ?? "https://api.example.com";
 
 export default defineWorkflow({
   name: "${name}",
   // Each page is { "orders": [...], "next": "https://..." }. The last page has "next": null.
+  // For other APIs there are linkHeader, cursorField, pageNumber and offsetLimit: docs/guides/sources.md
   source: httpPages({ url: () => \`\${api()}/orders\`, items: "orders", next: nextUrl({ path: "next" }) }),
   item: z.object({ id: z.int(), amount: z.number() }),
   // Runs once for each order, up to 10 at the same time. An error is tried again; PermanentError is not.
@@ -36,8 +38,10 @@ import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 
-/** A sample API on this machine: it serves data/orders.json in pages of 5. It is not deployed. */
+/** A sample API on this machine: it serves data/orders.json in pages of 5. It is not deployed. Delete this file for your own API. */
 export default async function start() {
+  // The address of another API is set, so the sample API is not needed.
+  if (process.env.API_URL) return { environment: {}, close: async () => {} };
   const orders: { id: number; amount: number }[] = JSON.parse(await readFile("data/orders.json", "utf8"));
   const server = createServer((request, response) => {
     const url = new URL(request.url ?? "/", \`http://\${request.headers.host}\`);

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { type InitOptions, init, nextCommands } from "../../../create-sluice/init.ts";
 import { nameOf } from "../../../create-sluice/own-csv.ts";
 import { SOURCE_KINDS } from "../../../create-sluice/sources/sources.ts";
@@ -54,6 +54,16 @@ test.each(SOURCE_KINDS.map(({ id }) => id))("%s: an empty folder becomes a proje
   });
   expect(manifest().devDependencies).not.toHaveProperty("node");
   expect(JSON.parse(read("cdk.json"))).toEqual({ app: "node app.ts" });
+});
+
+test("api: the sample API leaves the address of the user's own API alone", async () => {
+  await write({ source: "api" });
+  vi.stubEnv("API_URL", "https://api.acme.test");
+  const { default: start } = await import(join(folder, "workflows/orders.local.ts"));
+  const { environment, close } = await start();
+  await close();
+  vi.unstubAllEnvs();
+  expect(environment).toEqual({});
 });
 
 describe("an existing project", () => {
