@@ -225,6 +225,8 @@ export class Environment {
       const isTimeout = answer.milliseconds > TIMEOUT_MILLISECONDS;
       const milliseconds = Math.min(TIMEOUT_MILLISECONDS, answer.milliseconds) + network;
       if (!isTimeout) metrics.accepted(events.now, answer.milliseconds);
+      // A request that needs longer by itself times out with any controller.
+      else if (answer.milliseconds - (answer.waitedMilliseconds ?? 0) <= TIMEOUT_MILLISECONDS) metrics.timeouts++;
       this.#at(events.now + milliseconds, () =>
         this.#ended(item, attempt, { tag: isTimeout ? "failed" : "succeeded" }),
       );
@@ -243,7 +245,6 @@ export class Environment {
       metrics.succeeded(events.now);
       queue.delete(item);
     } else if (ended.tag === "failed") {
-      metrics.timeouts++;
       item.failures++;
       if (item.failures >= MOST_FAILURES) {
         metrics.deaths++;

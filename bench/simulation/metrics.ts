@@ -6,6 +6,7 @@ export class Metrics {
   readonly latencyBySecond: number[] = [];
   /** Invocations that began. */
   readonly invocationsBySecond: number[] = [];
+  /** Attempts that timed out because the service made them wait. */
   timeouts = 0;
   deaths = 0;
   attempts = 0;

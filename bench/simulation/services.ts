@@ -2,7 +2,8 @@ import type { Random } from "./random.ts";
 
 /** What a service answers to a request that arrives now. */
 export type Answer =
-  | { readonly tag: "accepted"; readonly milliseconds: number }
+  /** `waitedMilliseconds` is the part for which the request waited for others. Default: 0. */
+  | { readonly tag: "accepted"; readonly milliseconds: number; readonly waitedMilliseconds?: number }
   | { readonly tag: "refused"; readonly retryAfterMilliseconds?: number | undefined };
 
 /** A service in virtual time. */
@@ -166,9 +167,10 @@ export class QueueingServer implements Service {
   request(now: number): Answer {
     let first = 0;
     for (const [place, free] of this.#free.entries()) if (free < (this.#free[first] ?? 0)) first = place;
-    const end = Math.max(now, this.#free[first] ?? 0) + this.#latency();
+    const begin = Math.max(now, this.#free[first] ?? 0);
+    const end = begin + this.#latency();
     this.#free[first] = end;
-    return { tag: "accepted", milliseconds: end - now };
+    return { tag: "accepted", milliseconds: end - now, waitedMilliseconds: begin - now };
   }
 
   ideal(from: number, to: number, slots: number): number {

@@ -173,6 +173,21 @@ export const SETTINGS: readonly NamedSetting[] = [
     service: (latency) => new LeakyBucket(60, 12, latency, mean),
     marks: {},
   },
+  {
+    name: "other-queueing",
+    title: "queueing server with 7 workers, `latency: true`",
+    service: (latency) => new QueueingServer(7, latency, mean),
+    marks: {},
+    with: { latency: true },
+  },
+  {
+    name: "other-healthy",
+    title: "healthy service, `latency: true`",
+    service: (latency) => new HealthyService(latency, mean),
+    marks: { versusFixed: true },
+    with: { latency: true },
+    fleets: FLEETS.slice(0, 2),
+  },
 ];
 
 /** A setting on one fleet with one latency. */

@@ -96,10 +96,23 @@ export interface SlowState {
   readonly levelEpoch: number;
   /** The lowest mean duration, in milliseconds. */
   readonly best: number;
-  /** Successes per second at the level before. */
+  /** A moving average of the mean durations, in milliseconds. Older code has not stored it. */
+  readonly mean?: number | undefined;
+  /** The successes at the present level so far. `undefined`: none. */
+  readonly sum?: SlowSum | undefined;
+  /** Successes per second at the level before. 0: not known. */
   readonly throughput: number;
   /** Tested levels since `best` was looked for. */
   readonly age: number;
+  /** The age at which `best` is looked for again. Older code has not stored it. */
+  readonly refresh?: number | undefined;
+}
+
+/** Attempts that succeeded, the sum of their durations, and how long the fleet had its whole limit for that. */
+export interface SlowSum {
+  readonly count: number;
+  readonly milliseconds: number;
+  readonly seconds: number;
 }
 
 export const NO_LOADS: Loads = { attempts: 0, sum: 0, squares: 0, throttled: 0, throttledSum: 0 };

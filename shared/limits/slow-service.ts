@@ -1,5 +1,5 @@
 import type { EpochTotals } from "./controller.ts";
-import type { SlowState } from "./controller-state.ts";
+import type { SlowState, SlowSum } from "./controller-state.ts";
 
 /** A mean duration above this multiple of the best one means that attempts wait in the service. */
 const TOLERANCE = 1.5;
@@ -10,8 +10,44 @@ const MOST_CUT = 0.5;
 /** While half of the slots get this part of the successes, the other half only waits. */
 const SAME_THROUGHPUT = 0.85;
 
-/** After this many tested levels, the best duration is looked for again: the service may have changed. */
-const REFRESH = 120;
+/** A mean duration below this multiple of the best one means that no attempt waits. */
+const NO_WAIT = 1.1;
+
+/** How much the level grows while no attempt waits. */
+const GROWTH = 1.5;
+
+/** A level is judged by at least this many attempts, */
+const FEWEST = 20;
+/** and for this many times their mean duration, */
+const DURATIONS = 2;
+/** or by those of this time, if the service is slow. */
+const MOST_SECONDS = 10;
+const NOTHING: SlowSum = { count: 0, milliseconds: 0, seconds: 0 };
+
+/** The part of the best mean duration below which half of the slots shows a better one. */
+const SHORTER = 0.9;
+
+/** The part of the slots that must be in use before there are more. */
+const LEAST_USE = 0.7;
+
+/** The weight of the newest mean in the smooth one: one for this many attempts, */
+const SMOOTH_COUNT = 200;
+/** but at most this. */
+const MOST_WEIGHT = 0.3;
+
+/** About how long an epoch lasts. */
+const EPOCH_MILLISECONDS = 1_000;
+
+/** An epoch whose reports tell of less than this part of its time does not show the throughput. */
+const LEAST_HELD = 0.3;
+
+/**
+ * After this many tested levels, the best duration is looked for again: chance may have ended the first search too early. Each search
+ * that finds nothing better doubles the number,
+ */
+const FIRST_REFRESH = 15;
+/** up to this one: the service may have changed. */
+const LAST_REFRESH = 120;
 
 /**
  * Finds the slots at which a service works without a queue: `adaptive: { latency: true }`. At first it halves the level while that
@@ -24,32 +60,59 @@ export function slowService(
 ): SlowState | undefined {
   const { succeeded } = counted;
   if (succeeded === 0) return before;
-  const mean = Math.max(1, counted.succeededMilliseconds / succeeded);
-  // Attempts in flight ÷ duration: this throughput needs no clock that all share.
-  const throughput = succeeded / Math.max(0.25, (to - from) / 1_000);
-  const change = (level: number, rest: Partial<SlowState>): SlowState => ({
-    phase: "steady",
-    best: mean,
-    throughput,
-    age: 0,
-    ...before,
-    ...rest,
-    level: Math.max(1, Math.min(concurrency, Math.round(level))),
-    levelEpoch: epoch + 1,
-  });
-  if (before === undefined) return change(concurrency / 2, { phase: "down", best: mean, throughput });
-  if (mostTriedEpoch === undefined || mostTriedEpoch < before.levelEpoch) return before;
-  const best = Math.min(before.best, mean);
-  if (before.phase === "down") {
-    if (throughput >= SAME_THROUGHPUT * before.throughput && before.level > 1 && mean < 0.9 * before.best) {
-      return change(before.level / 2, { best, throughput: Math.max(throughput, 0.95 * before.throughput) });
-    }
-    return change(before.level * 1.5, { phase: "steady", best, age: 0 });
+  const byClock = Math.max(250, to - from);
+  // While a fleet starts, nothing is steady. So it begins with the slots that it uses, and these are compared with nothing.
+  if (before === undefined) {
+    const level = rounded(counted.inFlightMilliseconds / byClock, concurrency);
+    const mean = counted.succeededMilliseconds / succeeded;
+    return { phase: "down", level, levelEpoch: epoch + 1, best: mean, mean, throughput: 0, age: 0 };
   }
-  const age = before.age + 1;
-  if (age > REFRESH) return change(before.level / 2, { phase: "down", best: mean, throughput, age: 0 });
-  const isUsed = counted.inFlightMilliseconds > 0.7 * counted.slotMilliseconds;
+  // What ends just after a cut had started before it, and had waited for longer.
+  const settling = before.phase === "down" ? Math.ceil(before.best / EPOCH_MILLISECONDS) : 0;
+  if (mostTriedEpoch === undefined || mostTriedEpoch < before.levelEpoch + settling) return before;
+  const held = counted.heldMilliseconds;
+  const { count, milliseconds, seconds } = before.sum ?? NOTHING;
+  const sum = {
+    count: count + succeeded,
+    milliseconds: milliseconds + counted.succeededMilliseconds,
+    // One environment reports once in some epochs, and twice in others.
+    seconds: seconds + (held > LEAST_HELD * byClock ? held : byClock) / 1_000,
+  };
+  // Attempts that started together end together, so a short time shows too much or too little.
+  const isShort = sum.count < FEWEST || 1_000 * sum.seconds < (DURATIONS * sum.milliseconds) / sum.count;
+  if (isShort && sum.seconds < MOST_SECONDS) return { ...before, sum };
+  const isUsed = counted.inFlightMilliseconds > LEAST_USE * counted.slotMilliseconds;
+  const { level, ...rest } = next(before, sum, isUsed);
+  return { ...before, ...rest, level: rounded(level, concurrency), levelEpoch: epoch + 1, sum: undefined };
+}
+
+const rounded = (level: number, concurrency: number): number => Math.max(1, Math.min(concurrency, Math.round(level)));
+
+/** The next level, after the attempts of `sum` at the present one. */
+function next(before: SlowState, sum: SlowSum, isUsed: boolean): Partial<SlowState> & Pick<SlowState, "level"> {
+  const mean = Math.max(1, sum.milliseconds / sum.count);
+  const throughput = sum.count / sum.seconds;
+  const { level, refresh = FIRST_REFRESH } = before;
+  if (before.phase === "down") {
+    const isFirst = before.throughput === 0;
+    const isSame = throughput >= SAME_THROUGHPUT * before.throughput && mean < SHORTER * before.best;
+    const best = isFirst ? mean : Math.min(before.best, mean);
+    if (level > 1 && (isFirst || isSame)) {
+      const most = Math.max(throughput, 0.95 * before.throughput);
+      return { level: level / 2, best, mean, throughput: most, refresh: FIRST_REFRESH };
+    }
+    return { phase: "steady", level: 2 * level, best, mean, age: 0 };
+  }
+  if (before.age >= refresh) {
+    const later = Math.min(LAST_REFRESH, 2 * refresh);
+    return { phase: "down", level: level / 2, best: mean, mean, throughput, age: 0, refresh: later };
+  }
+  // The least of many means of few attempts would be far too low.
+  const weight = Math.min(MOST_WEIGHT, sum.count / SMOOTH_COUNT);
+  const smooth = before.mean === undefined ? mean : before.mean + weight * (mean - before.mean);
+  const best = Math.min(before.best, smooth);
   const gradient = Math.max(MOST_CUT, Math.min(1, (TOLERANCE * best) / mean));
-  const room = gradient === 1 && isUsed ? Math.max(1, 0.25 * Math.sqrt(before.level)) : 0;
-  return change(before.level * gradient + room, { best, age });
+  const step = mean < NO_WAIT * best ? (GROWTH - 1) * level : 0.25 * Math.sqrt(level);
+  const room = gradient === 1 && isUsed ? Math.max(1, step) : 0;
+  return { level: level * gradient + room, best, mean: smooth, age: before.age + 1 };
 }
