@@ -14,6 +14,8 @@ export interface EnvironmentLimitOptions {
   readonly slots: number;
   /** The slots of the whole fleet. */
   readonly concurrency: number;
+  /** Whether the fleet looks for a limit. Default: true. */
+  readonly adaptive?: boolean | undefined;
   readonly random: () => number;
 }
 
@@ -23,6 +25,12 @@ const REPORT_MILLISECONDS = 1_000;
 const HANDOVER_MILLISECONDS = 250;
 /** When the share has become smaller, others wait for the report that says so. */
 const REDUCED_MILLISECONDS = 20;
+
+/** So many slots that a share has gained are filled at once: services accept small bursts. */
+const FILLED_AT_ONCE = 10;
+
+/** The others are filled within this time at most, if attempts take longer. */
+const LONGEST_FILLING_MILLISECONDS = 1_000;
 
 /** How long a share must have been in force to be tried. */
 const TRIED_MILLISECONDS = 500;
@@ -90,6 +98,22 @@ interface Lease {
   readonly waitUntil: number;
 }
 
+/** What an environment reads from the row. */
+type StateForEnvironment = Pick<LimitState, "epoch" | "limit" | "shares" | "members"> &
+  Partial<Pick<LimitState, "controller" | "counted" | "countedBefore">>;
+
+/** Whether the service has refused attempts, and no limit follows from it yet. */
+const isMeasuring = ({ controller, counted, countedBefore }: StateForEnvironment): boolean =>
+  controller?.phase === "measure" || (counted?.throttled ?? 0) > (countedBefore?.throttled ?? 0);
+
+/** Slots that a share has gained, which are filled one by one. */
+interface Filling {
+  readonly from: number;
+  readonly slots: number;
+  readonly since: number;
+  readonly milliseconds: number;
+}
+
 /**
  * Decides in one environment whether an attempt may start now, from the environment's share and from what its own attempts
  * experience. It has no timers and sends no requests: the slot supplier does that.
@@ -102,6 +126,7 @@ export class EnvironmentLimit {
   readonly #cut = new LocalCut();
   readonly #wait = new ServiceWait();
   #lease: Lease | undefined;
+  #filling: Filling | undefined;
   /** The size of the environment's part of a limit that appeared while it worked, until it has a share. */
   #part: { readonly share: Share; readonly until: number } | undefined;
   #inFlight = 0;
@@ -193,6 +218,8 @@ export class EnvironmentLimit {
     if (share === undefined) return { tag: "full" };
     if (share.slots === 0) return { tag: this.isRefused(now) ? "no share" : "full" };
     if (this.#inFlight >= Math.min(share.slots, this.#cut.slots)) return { tag: "full" };
+    const filledAt = this.#filledAt(now);
+    if (filledAt > now) return { tag: "wait", until: filledAt };
     const waitUntil = Math.max(this.#lease?.waitUntil ?? 0, this.#wait.until);
     if (now < waitUntil && !this.#wait.mayTry(now))
       return { tag: "wait", until: Math.min(waitUntil, this.#wait.tryAt) };
@@ -315,15 +342,12 @@ export class EnvironmentLimit {
    * @param begunAt When the request began.
    * @param state The row after it.
    */
-  endReport(
-    begunAt: number,
-    now: number,
-    { epoch, limit, shares, members }: Pick<LimitState, "epoch" | "limit" | "shares" | "members">,
-  ): void {
+  endReport(begunAt: number, now: number, state: StateForEnvironment): void {
+    const { epoch, limit, shares, members, controller } = state;
     this.#count(now);
     this.#reporting = NO_REPORT;
     this.#advertised = undefined;
-    const { member, slots, concurrency, random } = this.#options;
+    const { member, slots, concurrency, random, adaptive = true } = this.#options;
     const before = this.#lease;
     const isLimited = limit.slots !== undefined || limit.perSecond !== undefined;
     // After a lease without a renewal, others may be about to give the share to somebody else. The next epoch decides.
@@ -354,9 +378,11 @@ export class EnvironmentLimit {
       isFree,
       waitUntil: limit.waitUntil ?? 0,
     };
+    this.#fill(now, isLimited && limit.perSecond === undefined ? controller?.latency : undefined);
     this.#isReduced ||= own !== undefined && own.slots < (before?.share?.slots ?? slots);
     // While no limit is in force, nothing else keeps this environment from starting everything again.
     if (isLimited) this.#cut.endReport(epoch);
+    else if (adaptive && before === undefined && this.#inFlight === 0 && isMeasuring(state)) this.#cut.beginCarefully();
     const share = this.#share(now);
     this.#pace.set(now, { epoch, perSecond: share?.perSecond, tokens: share?.tokens, factor: this.#cut.factor });
   }
@@ -396,6 +422,33 @@ export class EnvironmentLimit {
     if (this.#lease === undefined || now >= this.#lease.until) return undefined;
     if (this.#part !== undefined && now < this.#part.until) return this.#part.share;
     return this.#lease.share ?? { slots };
+  }
+
+  /**
+   * Many attempts that start together are refused by a service that limits a rate. So if a share has gained many slots, these are filled
+   * within the mean duration of an attempt, as they become free later.
+   */
+  #fill(now: number, milliseconds: number | undefined): void {
+    const before = this.#filling;
+    const slots = this.#share(now)?.slots ?? 0;
+    if (milliseconds === undefined) this.#filling = undefined;
+    else if (before === undefined || slots !== before.slots) {
+      const filled = before === undefined ? this.#inFlight : this.#filled(now, before);
+      const from = Math.min(slots, filled + FILLED_AT_ONCE);
+      this.#filling = { from, slots, since: now, milliseconds: Math.min(milliseconds, LONGEST_FILLING_MILLISECONDS) };
+    }
+  }
+
+  #filled(now: number, { from, slots, since, milliseconds }: Filling): number {
+    return milliseconds === 0 ? slots : from + Math.min(1, (now - since) / milliseconds) * (slots - from);
+  }
+
+  /** When the next slot may be used, as far as the share has gained slots. */
+  #filledAt(now: number): number {
+    const filling = this.#filling;
+    if (filling === undefined || this.#inFlight + 1 <= this.#filled(now, filling) + 1) return now;
+    const { from, slots, since, milliseconds } = filling;
+    return since + (milliseconds * (this.#inFlight - from)) / Math.max(1, slots - from);
   }
 
   /** The slots that no probe has added, if this environment has the whole limit. */

@@ -17,7 +17,7 @@ const LEAST_SURPLUS = 2.5;
 
 /** At a low rate more messages become visible, so that there are enough when the limit rises. */
 const MOST_SURPLUS = 25;
-const PLENTY_PER_SECOND = 450;
+const PLENTY_PER_SECOND = 250;
 
 /** The part of all batches that may return early, so that messages return at all times. */
 const EARLY = 0.2;

@@ -43,6 +43,7 @@ export class LocalCut {
   #safePart = 1;
   #found: number | undefined;
   #factor = 1;
+  #isCareful = false;
   #until = 0;
   /** Throttles in a row: an accepted attempt that started after the latest throttle ends the row. */
   #inRow = 0;
@@ -80,10 +81,19 @@ export class LocalCut {
     return this.#report === "due";
   }
 
+  /** Others were refused: begins with one slot, and doubles the slots with each round of accepted attempts until one is refused. */
+  beginCarefully(): void {
+    this.#isCareful = true;
+    this.#slots = 1;
+    this.#found = 1;
+    this.#report = "due";
+  }
+
   throttled({ now, startedAt, inFlight, perSecond, safeSlots, safePart, random }: LocalThrottle): void {
     // Attempts that were under way when the cut began say nothing new.
     const isNew = startedAt >= this.#lastAt;
     this.#report = "due";
+    this.#isCareful = false;
     // Of attempts that started together, the last one that was refused knows best.
     this.#found = Math.max(1, isNew || this.#found === undefined ? inFlight : Math.min(this.#found, inFlight));
     if (perSecond === undefined) {
@@ -116,7 +126,7 @@ export class LocalCut {
     const back = Math.min(FIRST_FACTOR, this.#safePart);
     if (this.#factor < back) this.#factor += RECOVERY * (back - this.#factor);
     if (isKnown || this.#found === undefined) return;
-    this.#slots += 1 / this.#slots;
+    this.#slots += this.#isCareful ? 1 : 1 / this.#slots;
     this.#found = Math.max(this.#found, Math.floor(this.#slots) - 1);
   }
 
@@ -135,6 +145,7 @@ export class LocalCut {
     this.#found = undefined;
     this.#slots = Number.POSITIVE_INFINITY;
     this.#factor = 1;
+    this.#isCareful = false;
     this.#until = 0;
     this.#report = "none";
   }

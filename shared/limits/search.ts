@@ -21,6 +21,8 @@ const FIRST_STEP_PER_SECOND = 1;
 const STEP_GROWTH = 3;
 /** The same for steps of slots. */
 const SLOT_STEP_GROWTH = 2;
+/** The steps of a probe that wait until all environments have seen them. */
+const SEEN_STEPS = 2;
 /** A probe that has come this far becomes a search: the service bears far more than before. */
 const LARGE_STEP = 0.5;
 /** The growth while nothing is known. */
@@ -218,7 +220,10 @@ function afterCleanEpoch(
       nextStep(state, measured);
       return;
     case "probe":
-      if (!isSeen || sinceLevel < Math.max(LEAST_STEP_MILLISECONDS, state.patience)) return;
+      // Starts that are refused show in the same epoch. So after two steps without a throttle, a rate need not wait for all reports.
+      if (!isSeen && (state.kind === "slots" || state.level < FEWEST_ADMITTED || state.steps.length <= SEEN_STEPS))
+        return;
+      if (sinceLevel < Math.max(LEAST_STEP_MILLISECONDS, state.patience)) return;
       nextStep(state, measured);
       return;
     case "search":

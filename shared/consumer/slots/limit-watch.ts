@@ -52,6 +52,7 @@ export class LimitWatch {
   /** Until when no limit is in force, as far as the latest answer says. */
   #freeUntil = Number.NEGATIVE_INFINITY;
   #askedAt = Number.NEGATIVE_INFINITY;
+  #hurriedAt = Number.NEGATIVE_INFINITY;
   #invocation: LimitedInvocation | undefined;
   #timer: NodeJS.Timeout | undefined;
   #update: Promise<void> | undefined;
@@ -62,9 +63,9 @@ export class LimitWatch {
   #hasFailed = false;
 
   constructor(options: LimitWatchOptions) {
-    const { member, tasksPerEnvironment: slots, concurrency, random, now } = options;
+    const { member, tasksPerEnvironment: slots, concurrency, adaptive, random, now } = options;
     this.#options = options;
-    this.limit = new EnvironmentLimit({ member, slots, concurrency, random }, now());
+    this.limit = new EnvironmentLimit({ member, slots, concurrency, adaptive, random }, now());
   }
 
   /**
@@ -96,6 +97,17 @@ export class LimitWatch {
     // An environment that was refused a moment ago hides its messages. It needs an update only if it works for longer.
     if (this.limit.isRefused(now)) this.#schedule(PERIOD_MILLISECONDS);
     else void this.#ask();
+  }
+
+  /**
+   * The service has refused an attempt. If no limit is in force, the row learns this at once, once in a second at most:
+   * environments that begin just now need not be refused, too.
+   */
+  noteThrottle(): void {
+    const now = this.#options.now();
+    if (!this.isFree || this.#invocation === undefined || now - this.#hurriedAt < PERIOD_MILLISECONDS) return;
+    this.#hurriedAt = now;
+    void this.#ask();
   }
 
   /** The invocation ends soon. Another environment may take the share, and this one uses it until then. */

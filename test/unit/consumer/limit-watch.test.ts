@@ -3,6 +3,7 @@ import { LimitWatch, type LimitWatchOptions } from "../../../shared/consumer/slo
 import type { StoredLimit } from "../../../shared/ledger/limit-row.ts";
 import { EMPTY_STATE } from "../../../shared/limits/advance.ts";
 import type { LimitState } from "../../../shared/limits/limit-state.ts";
+import { NO_REPORT } from "../../../shared/limits/report.ts";
 
 const BEGUN_AT = 1_000_000;
 const LATER = BEGUN_AT + 7_000;
@@ -351,5 +352,48 @@ describe("an epoch that is due", () => {
     begin();
     await pass(1_500);
     expect(times[1]).toBe(expected);
+  });
+});
+
+describe("the first throttle", () => {
+  test("is reported at once, and others within a second are not", async () => {
+    const { watch, begin, times } = watching();
+    await watch.prepare(500);
+    begin();
+    await pass(10);
+    watch.noteThrottle();
+    watch.noteThrottle();
+    await pass(500);
+    watch.noteThrottle();
+    await pass(0);
+    expect(times).toEqual([10]);
+    await pass(550);
+    watch.noteThrottle();
+    await pass(0);
+    expect(times.at(-1)).toBe(1_060);
+  });
+
+  test("makes an environment careful that begins then, unless the search is off", async () => {
+    for (const adaptive of [true, false]) {
+      const { watch, fleet } = watching({ adaptive });
+      fleet.state = { ...fleet.state, counted: { ...NO_REPORT, throttled: 1 } };
+      await watch.prepare(500);
+      expect(watch.limit.size(Date.now())).toBe(adaptive ? 1 : 10);
+    }
+  });
+
+  test("hastens nothing while a limit is in force, or between two invocations", async () => {
+    const { watch, begin, times, fleet } = watching();
+    await watch.prepare(500);
+    watch.noteThrottle();
+    await pass(0);
+    expect(times).toEqual([]);
+    fleet.state = shared(2);
+    begin();
+    await pass(1_010);
+    const before = times.length;
+    watch.noteThrottle();
+    await pass(0);
+    expect(times).toHaveLength(before);
   });
 });

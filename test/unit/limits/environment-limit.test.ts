@@ -1,7 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { EMPTY_STATE } from "../../../shared/limits/advance.ts";
-import { EnvironmentLimit } from "../../../shared/limits/environment-limit.ts";
+import { FIRST_STATE } from "../../../shared/limits/controller-state.ts";
+import { EnvironmentLimit, type StartedAttempt } from "../../../shared/limits/environment-limit.ts";
 import type { LimitState } from "../../../shared/limits/limit-state.ts";
+import { NO_REPORT } from "../../../shared/limits/report.ts";
 import { LEASE_MILLISECONDS } from "../../../shared/limits/seen-members.ts";
 
 const environment = () => new EnvironmentLimit({ member: "a", slots: 10, concurrency: 100, random: () => 0.5 }, 0);
@@ -177,6 +179,115 @@ test("a share that became smaller is reported soon, also if another epoch has be
   expect(limit.nextReportMilliseconds).toBeLessThan(100);
   limit.resume(1_030);
   expect(limit.nextReportMilliseconds).toBe(1_000);
+});
+
+describe("slots that a share has gained", () => {
+  const LATENCY = 400;
+  const controller = { phase: "hold", latency: LATENCY } as unknown as LimitState["controller"];
+  const gained = (slots: number, limit: LimitState["limit"] = { slots }) => {
+    const environment = new EnvironmentLimit({ member: "a", slots: 50, concurrency: 100, random: () => 0.5 }, 0);
+    environment.resume(0);
+    environment.endReport(0, 0, held({ epoch: 3, shares: {}, members: {} }));
+    environment.endReport(
+      5,
+      10,
+      held({ limit, shares: { a: [{ epoch: 4, slots, perSecond: limit.perSecond }] }, controller }),
+    );
+    return environment;
+  };
+  const startAll = (environment: EnvironmentLimit, now: number) => {
+    let started = 0;
+    while (environment.mayStart(now).tag === "start") started += environment.started(now) ? 1 : 0;
+    return started;
+  };
+
+  test("start at once if they are few", () => {
+    expect(startAll(gained(10), 10)).toBe(10);
+  });
+
+  test("are filled within the duration of an attempt if they are many", () => {
+    const environment = gained(40);
+    expect(startAll(environment, 10)).toBe(11);
+    expect(environment.mayStart(10)).toEqual({ tag: "wait", until: 10 + (LATENCY * 1) / 30 });
+    expect(startAll(environment, 10 + LATENCY / 2)).toBe(15);
+    expect(startAll(environment, 10 + LATENCY)).toBe(14);
+    expect(environment.mayStart(10 + LATENCY)).toEqual({ tag: "full" });
+  });
+
+  test("are filled in the same time if the row is read meanwhile", () => {
+    const environment = gained(40);
+    environment.endReport(
+      10 + LATENCY / 2,
+      10 + LATENCY / 2,
+      held({ limit: { slots: 40 }, shares: { a: [{ epoch: 4, slots: 40 }] }, controller }),
+    );
+    expect(startAll(environment, 10 + LATENCY)).toBe(40);
+  });
+
+  test("are filled again in the same time only after the share has changed", () => {
+    const environment = gained(40);
+    startAll(environment, 10 + LATENCY);
+    environment.endReport(
+      1_000,
+      1_000,
+      held({ epoch: 5, limit: { slots: 45 }, shares: { a: [{ epoch: 5, slots: 45 }] }, controller }),
+    );
+    expect(startAll(environment, 1_000)).toBe(5);
+  });
+
+  test("wait for nothing if a rate spaces the starts", () => {
+    expect(startAll(gained(40, { slots: 40, perSecond: 1_000 }), 10 + LATENCY / 2)).toBe(40);
+  });
+});
+
+describe("an environment that begins while the service refuses others", () => {
+  const begun = (more: Partial<LimitState>) => {
+    const limit = environment();
+    limit.resume(0);
+    limit.endReport(0, 5, { ...EMPTY_STATE, ...more });
+    return limit;
+  };
+  const refused = { counted: { ...NO_REPORT, throttled: 3 } };
+
+  test("begins with one attempt, and doubles them while they are accepted", () => {
+    const limit = begun(refused);
+    for (const [round, allowed] of [1, 2, 4, 8].entries()) {
+      const now = 10 + 100 * round;
+      const attempts: StartedAttempt[] = [];
+      while (limit.mayStart(now).tag === "start") attempts.push(limit.started(now));
+      expect(attempts).toHaveLength(allowed);
+      for (const attempt of attempts) limit.ended(now + 50, attempt, { tag: "succeeded" });
+    }
+  });
+
+  test("takes part in the first limit with what it has found", () => {
+    expect(begun(refused).beginReport(100, 10).note).toMatchObject({ found: 1 });
+  });
+
+  test("also begins so while the controller waits for the reports of the others", () => {
+    expect(begun({ controller: { ...FIRST_STATE, phase: "measure" } }).size(10)).toBe(1);
+  });
+
+  test("does not include one that works already: its own attempts were accepted", () => {
+    const limit = begun({});
+    expect(limit.size(10)).toBe(10);
+    limit.endReport(1_000, 1_005, { ...EMPTY_STATE, ...refused });
+    expect(limit.size(1_010)).toBe(10);
+  });
+
+  test("does not look for a limit with `adaptive: false`", () => {
+    const limit = new EnvironmentLimit(
+      { member: "a", slots: 10, concurrency: 100, adaptive: false, random: () => 0.5 },
+      0,
+    );
+    limit.resume(0);
+    limit.endReport(0, 5, { ...EMPTY_STATE, ...refused });
+    expect(limit.size(10)).toBe(10);
+  });
+
+  test("does not include one that begins when the refusals are of an epoch before", () => {
+    expect(begun({ ...refused, countedBefore: refused.counted }).size(10)).toBe(10);
+  });
 });
 
 test("a throttle contradicts a limit of slots if the service has accepted as many in flight since the one before", () => {
