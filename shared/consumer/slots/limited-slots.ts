@@ -11,10 +11,10 @@ const LONGEST_HIDING_MILLISECONDS = 300_000;
 const HIDING_FRESH_MILLISECONDS = 100;
 
 /**
- * A message that would be hidden for this long at most waits instead, because it is one of the last ones of the queue. When the
- * environments with a share have no more messages, this environment gets a share of the limit.
+ * A message that would be hidden for this long at most is one of the last ones of the queue. It returns at once, so that an environment
+ * with a share receives it. This environment does not end before that time: otherwise Lambda would give it the same message again.
  */
-const MOST_HELD_MILLISECONDS = 2_500;
+const LAST_MESSAGES_MILLISECONDS = 2_500;
 
 /** At a rate, so many messages wait in hand that the last one starts after this part of the time for which it may wait. */
 const STOCKED_PART = 0.5;
@@ -28,7 +28,15 @@ const SPREAD = 0.2;
 export interface LimitedSlotsOptions {
   readonly watch: Pick<
     LimitWatch,
-    "limit" | "begin" | "announceEnd" | "leave" | "end" | "isFree" | "startsPerSecond" | "acceptedPerSecond"
+    | "limit"
+    | "begin"
+    | "announceEnd"
+    | "leave"
+    | "end"
+    | "noteThrottle"
+    | "isFree"
+    | "startsPerSecond"
+    | "acceptedPerSecond"
   >;
   /** The slots of this environment. */
   readonly tasksPerEnvironment: number;
@@ -44,8 +52,6 @@ export interface LimitedSlotsOptions {
 /** A message that waits for a slot. */
 interface Waiting {
   readonly since: number;
-  /** Until when the message waits although the environment has no share. Default: not at all. */
-  readonly heldUntil?: number;
   readonly resolve: (reservation: Reservation) => void;
 }
 
@@ -62,7 +68,11 @@ export class LimitedSlots implements SlotSupplier {
   #timer: NodeJS.Timeout | undefined;
   #announcing: NodeJS.Timeout | undefined;
   #leaving: NodeJS.Timeout | undefined;
+  #staying: NodeJS.Timeout | undefined;
   #hiding: { readonly at: number; readonly milliseconds: Promise<number> } | undefined;
+  /** Until when the invocation does not end, unless the environment can get a share. */
+  #staysUntil = Number.NEGATIVE_INFINITY;
+  #onFree: () => void = () => {};
 
   constructor(options: LimitedSlotsOptions) {
     this.#options = options;
@@ -99,11 +109,13 @@ export class LimitedSlots implements SlotSupplier {
       onChange: () => {
         this.#startDue();
         this.#onChange();
+        if (!this.#limit.isRefused(this.#options.now())) this.#onFree();
       },
     });
   }
 
   async end(): Promise<void> {
+    await this.#stay();
     clearTimeout(this.#timer);
     clearTimeout(this.#announcing);
     clearTimeout(this.#leaving);
@@ -147,38 +159,42 @@ export class LimitedSlots implements SlotSupplier {
   }
 
   /** Until when a message waits, unless it may start before. */
-  #waitsUntil(
-    { since, heldUntil = Number.NEGATIVE_INFINITY }: Waiting,
-    start: Exclude<Start, { tag: "start" }>,
-  ): number {
+  #waitsUntil({ since }: Waiting, start: Exclude<Start, { tag: "start" }>): number {
     const { watch, patienceMilliseconds, until = Number.POSITIVE_INFINITY } = this.#options;
     const patient = Math.min(since + patienceMilliseconds, until);
     switch (start.tag) {
       case "full":
         return watch.isFree ? Number.POSITIVE_INFINITY : patient;
       case "no share":
-        return Math.min(heldUntil, patient);
+        return Number.NEGATIVE_INFINITY;
       case "wait":
         // Tokens of a rate can arrive with each answer of the row. The end of any other wait is known.
         return start.until <= patient || start.until === Number.POSITIVE_INFINITY ? patient : Number.NEGATIVE_INFINITY;
     }
   }
 
-  /** Refuses a message, or lets it wait for as long as it would be hidden, if that is short. */
-  async #refuse(waiting: Waiting, start: Start): Promise<void> {
-    const { now, random, patienceMilliseconds, until = Number.POSITIVE_INFINITY } = this.#options;
-    const { resolve, since } = waiting;
+  /** Refuses a message. */
+  async #refuse({ resolve }: Waiting, start: Start): Promise<void> {
+    const { now, random, until = Number.POSITIVE_INFINITY } = this.#options;
     if (now() >= until && start.tag !== "no share") return resolve({ tag: "refused", hideUntil: now() });
-    // An environment with a share may have no more messages: it receives this one if it returns to the queue at once.
-    if (waiting.heldUntil !== undefined) return resolve({ tag: "refused", hideUntil: now() });
     const wait = start.tag === "wait" && start.until < Number.POSITIVE_INFINITY ? start.until - now() : 0;
     const waited = Math.min(wait, LONGEST_HIDING_MILLISECONDS) * (1 + SPREAD * random());
     const milliseconds = await this.#hideMilliseconds();
-    const heldUntil = Math.min(now() + milliseconds, since + patienceMilliseconds, until);
-    if (start.tag === "no share" && milliseconds <= MOST_HELD_MILLISECONDS && heldUntil > now()) {
-      this.#waiting.push({ ...waiting, heldUntil });
-      this.#startDue();
-    } else resolve({ tag: "refused", hideUntil: now() + Math.max(milliseconds, waited) });
+    const isLast =
+      start.tag === "no share" && milliseconds <= LAST_MESSAGES_MILLISECONDS && now() + milliseconds < until;
+    if (isLast) this.#staysUntil = Math.max(this.#staysUntil, now() + milliseconds);
+    resolve({ tag: "refused", hideUntil: now() + (isLast ? 0 : Math.max(milliseconds, waited)) });
+  }
+
+  /** Waits until the environments with a share have had the time to receive the messages that this one has returned. */
+  async #stay(): Promise<void> {
+    const milliseconds = this.#staysUntil - this.#options.now();
+    if (milliseconds <= 0) return;
+    await new Promise<void>((resolve) => {
+      this.#onFree = resolve;
+      this.#staying = setTimeout(resolve, milliseconds);
+    });
+    clearTimeout(this.#staying);
   }
 
   /** How long to hide messages: the same time for all that are refused together, so that they are received together again. */
@@ -210,6 +226,9 @@ export class LimitedSlots implements SlotSupplier {
   #release(started: StartedAttempt, use: SlotUse): void {
     const now = this.#options.now();
     if (use.tag === "unused") this.#limit.cancelled(now);
-    else this.#limit.ended(now, started, use);
+    else {
+      this.#limit.ended(now, started, use);
+      if (use.tag === "throttled") this.#options.watch.noteThrottle();
+    }
   }
 }

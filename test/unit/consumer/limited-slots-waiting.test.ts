@@ -25,6 +25,7 @@ class Limit {
     size: () => this.slots,
     stock: () => this.stocked,
     mayStart: () => this.start,
+    isRefused: () => this.start.tag === "no share",
     started: (now: number) => ({ at: now, inFlight: ++this.#started }) as StartedAttempt,
     cancelled: (...of: unknown[]) => void this.calls.push(["cancelled", ...of]),
     ended: (...of: unknown[]) => void this.calls.push(["ended", ...of]),
@@ -40,6 +41,7 @@ function starting(options: Partial<LimitedSlotsOptions> = {}) {
     acceptedPerSecond: 10 as number | undefined,
     begin: vi.fn<LimitedSlotsOptions["watch"]["begin"]>(),
     announceEnd: vi.fn(),
+    noteThrottle: vi.fn(),
     leave: vi.fn(),
     end: vi.fn(async () => {}),
   };
@@ -253,44 +255,27 @@ describe("a message of an environment without a share", () => {
     expect(await hiddenWith(6_000, 0, 0)).toBeGreaterThan(all);
   });
 
-  test("waits instead of being hidden if the queue is nearly empty", async () => {
+  test("returns at once if it is one of the last ones, because an environment with a share needs it", async () => {
     const { limit, reserve, reservations } = starting({ queue: EMPTY_QUEUE });
     limit.start = NO_SHARE;
     reserve();
-    // An empty queue would hide it for a second.
-    await pass(999);
-    expect(reservations).toEqual([]);
-    limit.start = { tag: "start" };
-    await pass(1);
-    expect(reservations).toMatchObject([{ tag: "reserved" }]);
+    await pass(0);
+    expect(reservations).toEqual([{ tag: "refused", hideUntil: BEGUN_AT }]);
   });
 
-  test.each<[milliseconds: number, what: string, options: Partial<LimitedSlotsOptions>]>([
-    [1_000, "the time for which it would be hidden", {}],
-    [600, "the time for which it may wait", { patienceMilliseconds: 600 }],
-    [500, "the rest of the invocation", { until: BEGUN_AT + 500 }],
-  ])("waits so once, for %i ms (%s), and then returns to the queue at once", async (milliseconds, _, options) => {
-    const { limit, reserve, reservations } = starting({ ...options, queue: EMPTY_QUEUE });
-    limit.start = NO_SHARE;
-    reserve();
-    await pass(milliseconds - 1);
-    expect(reservations).toEqual([]);
-    await pass(1);
-    expect(reservations).toEqual([{ tag: "refused", hideUntil: BEGUN_AT + milliseconds }]);
-  });
-
-  test("is not held if it would be hidden for longer than a moment", async () => {
+  test("is one of the last ones if it would be hidden for a moment only", async () => {
     // 4 × 10 messages a second, and 1.3 × half of the time until the end: the border is at 92 messages.
-    const heldWith = async (visible: number) => {
-      const { limit, reserve, reservations } = starting({
+    const returnedWith = async (visible: number) => {
+      const { limit, reserve, hidden } = starting({
         queue: { depth: async () => ({ visible, inFlight: 0, delayed: 0 }) },
       });
       limit.start = NO_SHARE;
       reserve();
       await pass(0);
-      return reservations.length === 0;
+      return Number(hidden()[0]);
     };
-    expect([await heldWith(92), await heldWith(93)]).toEqual([true, false]);
+    expect(await returnedWith(92)).toBe(0);
+    expect(await returnedWith(93)).toBeGreaterThan(2_500);
   });
 
   test("is refused if the queue cannot be asked", async () => {
@@ -301,6 +286,60 @@ describe("a message of an environment without a share", () => {
     await pass(0);
     expect(hidden()).toEqual([10_000]);
   });
+});
+
+describe("an invocation that has returned the last messages", () => {
+  const returned = async (options: Partial<LimitedSlotsOptions> = {}) => {
+    const world = starting({ ...options, queue: EMPTY_QUEUE });
+    const { limit, watch, slots, reserve } = world;
+    slots.begin({ wanted: () => 0, onChange: () => {} });
+    limit.start = NO_SHARE;
+    reserve();
+    await pass(0);
+    const onEnd = vi.fn();
+    void slots.end().then(onEnd);
+    await pass(0);
+    return { ...world, onEnd, onChange: () => watch.begin.mock.calls[0]?.[0].onChange() };
+  };
+
+  test("does not end for as long as they would be hidden: it would receive them again", async () => {
+    const { onEnd, watch } = await returned();
+    await pass(999);
+    expect(onEnd).not.toHaveBeenCalled();
+    expect(watch.end).not.toHaveBeenCalled();
+    await pass(1);
+    expect(onEnd).toHaveBeenCalledOnce();
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test("ends when it may get a share, and not when it learns that others still have all of it", async () => {
+    const { limit, onChange, onEnd } = await returned();
+    onChange();
+    await pass(100);
+    expect(onEnd).not.toHaveBeenCalled();
+    limit.start = FULL;
+    onChange();
+    await pass(0);
+    expect(onEnd).toHaveBeenCalledOnce();
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test("does not stay if it must end before", async () => {
+    const { onEnd, hidden } = await returned({ until: BEGUN_AT + 900 });
+    expect(hidden()).toEqual([1_000]);
+    expect(onEnd).toHaveBeenCalledOnce();
+  });
+});
+
+test("the watch hears of throttled attempts, and of no others", async () => {
+  const { reserve, slotAt, watch } = starting();
+  reserve();
+  reserve();
+  await pass(0);
+  slotAt(0).release({ tag: "failed", durationMilliseconds: 5 });
+  expect(watch.noteThrottle).not.toHaveBeenCalled();
+  slotAt(1).release({ tag: "throttled", durationMilliseconds: 5, retryAfterMilliseconds: undefined });
+  expect(watch.noteThrottle).toHaveBeenCalledOnce();
 });
 
 describe("an invocation that must end", () => {
