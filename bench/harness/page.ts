@@ -49,6 +49,12 @@ export function fillPage(file: URL, contents: ReadonlyMap<string, string>): void
   writeFileSync(file, filled);
 }
 
+/** What stands in a page's marked place. Empty if the page has no such place. */
+export function placeOf(file: URL, name: string): string {
+  const [, after = ""] = readFileSync(file, "utf8").split(`<!-- bench:${name} -->`);
+  return after.split("<!-- /bench -->")[0] ?? "";
+}
+
 export function resultsTable(results: readonly Result[]): string {
   const lines = results.map(({ row, side, median, spread, unit, ratio, note }) => [
     row,

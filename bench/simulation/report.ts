@@ -7,29 +7,53 @@ const SIDES = {
   sluice: "Sluice",
 } as const;
 
-/** The table for the documentation. */
-export function markdown(rows: readonly Row[]): string {
-  const seconds = (value: number | undefined) => (value === undefined ? "" : `${value} s`);
-  const lines = rows.map(({ setting, side, fleet, figures, missed }) =>
-    [
-      setting,
-      SIDES[side],
-      fleet,
-      percent(figures.goodput, 1),
-      percent(figures.refused, 2),
-      figures.refusedFirst.toFixed(2),
-      figures.environments.toFixed(2),
-      seconds(figures.downSeconds),
-      seconds(figures.upSeconds),
-      figures.latency.toFixed(2),
-      missed.join(", "),
-    ].join(" | "),
+const HEAD = [
+  "| setting | side | fleet | seeds | goodput | refused | first 10 s | environments | down | up | latency | marks missed |",
+  "| --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |",
+];
+
+/** The cells of a line that say what was measured. */
+const keyOf = (tableLine: string): string => tableLine.split("|").slice(1, 4).join("|");
+
+/**
+ * The table for the documentation.
+ *
+ * @param before The table as it is now. Its lines stay if nothing was measured in their place.
+ * @param settings The names of all settings, in the order of the table.
+ */
+export function markdown(rows: readonly Row[], before: string, settings: readonly string[]): string {
+  const lines = new Map(
+    before
+      .split("\n")
+      .filter((each) => each.startsWith("| ") && !HEAD.includes(each))
+      .map((each) => [keyOf(each), each]),
   );
-  return [
-    "| setting | side | fleet | goodput | refused | first 10 s | environments | down | up | latency | marks missed |",
-    "| --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |",
-    ...lines.map((line) => `| ${line} |`),
-  ].join("\n");
+  for (const row of rows) {
+    const measured = tableLine(row);
+    lines.set(keyOf(measured), measured);
+  }
+  const settingOf = (each: string) => settings.indexOf(each.split("|")[1]?.trim() ?? "");
+  const sorted = [...lines.values()].sort((a, b) => settingOf(a) - settingOf(b));
+  return [...HEAD, ...sorted].join("\n");
+}
+
+function tableLine({ setting, side, fleet, seeds, figures, missed }: Row): string {
+  const seconds = (value: number | undefined) => (value === undefined ? "" : `${value} s`);
+  const cells = [
+    setting,
+    SIDES[side],
+    fleet,
+    `${seeds}`,
+    percent(figures.goodput, 1),
+    percent(figures.refused, 2),
+    figures.refusedFirst.toFixed(2),
+    figures.environments.toFixed(2),
+    seconds(figures.downSeconds),
+    seconds(figures.upSeconds),
+    figures.latency.toFixed(2),
+    missed.join(", "),
+  ];
+  return `| ${cells.join(" | ")} |`;
 }
 
 /** One line for a terminal. */
