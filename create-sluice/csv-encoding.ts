@@ -6,6 +6,8 @@ export interface CsvEncoding {
   readonly name: "utf-8" | "utf-16le" | "utf-16be" | "windows-1252";
   /** How many bytes at the start are a byte order mark, which is no part of the text. */
   readonly markBytes: number;
+  /** The first line of UTF-8 text with bytes that are not UTF-8, counted from 1. `undefined`: there is none. */
+  readonly damagedLine?: number;
 }
 
 /** Files that are no text, by the bytes with which they begin. */
@@ -15,6 +17,12 @@ const BINARY = [
   { starts: [0x1f, 0x8b], is: "compressed: decompress it with gunzip" },
   { starts: [0xff, 0xfe, 0x00, 0x00], is: "in UTF-32: convert it, for example with iconv -f UTF-32 -t UTF-8" },
 ];
+
+/** A character that is not ASCII, in UTF-8. */
+const LETTER = /[^\0-\u007f\ufffd]/gu;
+
+/** What a decoder writes for bytes that are not UTF-8. */
+const DAMAGED = "\ufffd";
 
 /**
  * Finds out the encoding of a CSV file. Text that is neither UTF-8 nor UTF-16 is taken for windows-1252, which Excel
@@ -29,11 +37,23 @@ export function encodingOf(content: Uint8Array): CsvEncoding {
   if (begins([0xef, 0xbb, 0xbf])) return { name: "utf-8", markBytes: 3 };
   if (begins([0xff, 0xfe])) return { name: "utf-16le", markBytes: 2 };
   if (begins([0xfe, 0xff])) return { name: "utf-16be", markBytes: 2 };
-  return { name: utf16Of(content.subarray(0, 4_096)) ?? (isUtf8(content) ? "utf-8" : "windows-1252"), markBytes: 0 };
+  return { ...(utf16Of(content.subarray(0, 4_096)) ?? asciiBased(content)), markBytes: 0 };
+}
+
+/**
+ * Tells windows-1252 from UTF-8 with some bytes that are not, such as a file that was cut off or that was merged from two: letters
+ * with accents in windows-1252 are almost never UTF-8.
+ */
+function asciiBased(content: Uint8Array): Omit<CsvEncoding, "markBytes"> {
+  if (isUtf8(content)) return { name: "utf-8" };
+  const text = new TextDecoder("utf-8").decode(content);
+  const damaged = text.split(DAMAGED).length - 1;
+  if ((text.match(LETTER)?.length ?? 0) <= damaged) return { name: "windows-1252" };
+  return { name: "utf-8", damagedLine: text.slice(0, text.indexOf(DAMAGED)).split(/\r\n|\r|\n/).length };
 }
 
 /** UTF-16 without a byte order mark: one byte of each ASCII character is 0, always on the same side. */
-function utf16Of(sample: Uint8Array): "utf-16le" | "utf-16be" | undefined {
+function utf16Of(sample: Uint8Array): Omit<CsvEncoding, "markBytes"> | undefined {
   let even = 0;
   let odd = 0;
   for (const [index, byte] of sample.entries()) {
@@ -42,7 +62,7 @@ function utf16Of(sample: Uint8Array): "utf-16le" | "utf-16be" | undefined {
     else odd++;
   }
   const few = sample.length / 40;
-  if (odd > few && even < odd / 10) return "utf-16le";
-  if (even > few && odd < even / 10) return "utf-16be";
+  if (odd > few && even < odd / 10) return { name: "utf-16le" };
+  if (even > few && odd < even / 10) return { name: "utf-16be" };
   return undefined;
 }

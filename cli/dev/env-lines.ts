@@ -8,6 +8,7 @@ export interface EnvLines {
 }
 
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
+const ASSIGNMENT = /^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)$/;
 const LOOKS_SET = /^\s*(?:export\s+)?[A-Za-z_][A-Za-z0-9_]*=[^=\s]/;
 
 /** Parses `.env` as Node does (https://nodejs.org/api/util.html#utilparseenvcontent), which ignores what it cannot read. */
@@ -18,6 +19,7 @@ export function parseEnvLines(content: string): EnvLines {
   const problems = [
     ...ignoredLines(text).map((line) => `line ${line} sets no variable: write NAME=value, or # before a comment`),
     ...all.flatMap(([name, value]) => problemOf(name, value)),
+    ...cutLines(text, Object.fromEntries(all)),
   ];
   return { variables: Object.fromEntries(all.filter(([name]) => NAME.test(name))), problems };
 }
@@ -34,6 +36,31 @@ function ignoredLines(text: string): number[] {
     // Without a line of a value, the value is another one.
     const others = lines.toSpliced(index, 1).join("\n");
     return JSON.stringify(parse(others)) === whole ? [index + 1] : [];
+  });
+}
+
+/**
+ * Values that Node ends sooner than their writer meant: a value without quotes ends at `#`, also within a word, and one with
+ * quotes ends at the second quote.
+ */
+function cutLines(text: string, variables: Readonly<Record<string, string>>): string[] {
+  return text.split(/\r?\n/).flatMap((line, index) => {
+    const [, name = "", written = ""] = ASSIGNMENT.exec(line) ?? [];
+    const value = variables[name];
+    // Otherwise the line belongs to a value of several lines, or a later line sets the variable again.
+    if (value === undefined || value === "") return [];
+    const quote = /^["'`]/.exec(written)?.[0] ?? "";
+    if (!written.startsWith(`${quote}${value}${quote}`)) return [];
+    const rest = written.slice(value.length + 2 * quote.length);
+    if (quote === "" && rest.startsWith("#")) {
+      return [
+        `line ${index + 1}: the value of ${name} ends before the #: put the value in quotes, or a blank before a comment`,
+      ];
+    }
+    if (quote === "" || /^\s*(?:#|$)/.test(rest)) return [];
+    return [
+      `line ${index + 1}: the value of ${name} ends at its second quote: put it in quotes of another kind, ', " or \``,
+    ];
   });
 }
 

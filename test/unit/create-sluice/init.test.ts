@@ -208,6 +208,40 @@ describe("an own CSV file", () => {
     expect(await rowsOf(options)).toEqual([{ name: "Jörg", city: "Köln" }]);
   });
 
+  test("in UTF-8 with some bytes that are not stays UTF-8, and the first of their lines is told", async () => {
+    const bad = Buffer.from("3,Jörg,Ulm\n", "latin1");
+    writeFileSync(
+      join(folder, "own.csv"),
+      Buffer.concat([Buffer.from("id,name,city\n1,Jörg,Köln\n2,Ada,Paris\n"), bad]),
+    );
+    const { notes } = await write({ file: join(folder, "own.csv") });
+    expect(notes).toEqual([
+      expect.stringMatching(/^own\.csv is UTF-8, except for some bytes: the first are in line 4\./),
+    ]);
+    expect(read("workflows/own.ts")).toContain('{ format: "csv" }');
+    expect(read("test/own.test.ts")).toContain('"name": "Jörg",\n');
+  });
+
+  test.each([
+    [",name\n1,Ada\n", 'own.csv has no name for column 1. In the workflow its name is ""', { "": "1", name: "Ada" }],
+    ["name;\nAda;\n", 'own.csv has no name for column 2. In the workflow its name is ""', { name: "Ada", "": "" }],
+  ])("with a column that has no name is read, and the column is told: %j", async (content, note, row) => {
+    put("own.csv", content);
+    const { notes } = await write({ file: join(folder, "own.csv") });
+    expect(notes).toEqual([note]);
+    const [, options = ""] = /fileLines\("data\/own\.csv", (.*)\),/.exec(read("workflows/own.ts")) ?? [];
+    expect(await rowsOf(options)).toEqual([row]);
+  });
+
+  test.each([
+    ["Customers of 2026\n\nname,city\nAda,Paris\n", "has 1 column in its header and 2 columns in its first row"],
+    ["name,city\nAda\n", "has 2 columns in its header and 1 column in its first row"],
+  ])("whose header does not fit its first row is told: %j", async (content, note) => {
+    put("own.csv", content);
+    const { notes } = await write({ file: join(folder, "own.csv") });
+    expect(notes).toEqual([expect.stringContaining(`own.csv ${note}. Such rows become dead letters.`)]);
+  });
+
   test("without a row, or with a first row that is no CSV, gets a test with a row of its own", async () => {
     for (const content of ["name,city\n", 'name,city\nA"da,Paris\n']) {
       put("own.csv", content);
@@ -217,8 +251,9 @@ describe("an own CSV file", () => {
   });
 
   test.each([
-    ["a,,c\n", /line 1 of .*own\.csv must name each column, and it is "a,,c"\. Correct/],
-    ["sep=;\na;;c\n", /line 2 of .*own\.csv must name each column, and it is "a;;c"/],
+    ["a,,,c\n", /line 1 of .*own\.csv must name each column, and it is "a,,,c"\. Correct/],
+    ["sep=;\na;;;c\n", /line 2 of .*own\.csv must name each column, and it is "a;;;c"/],
+    ['"a", "b"\n', /line 1 of .*own\.csv is no line of CSV: Invalid Opening Quote.*\. Correct the line/],
     ["a,b,a\n", /line 1 of .* names the column "a" twice/],
     ["\n\n", /must name each column/],
     ["", /own\.csv is empty/],

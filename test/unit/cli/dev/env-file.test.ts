@@ -48,6 +48,12 @@ test.each([
   ],
   ['\uFEFFA=1\r\nexport B="x\r\ny=\r\nz"\r\n\r\n  # C\r\nE=', { A: "1", B: "x\ny=\nz", E: "" }, []],
   ["KEY=`-----BEGIN-----\nTUlJ\nb3c=\n-----END-----`\n", { KEY: "-----BEGIN-----\nTUlJ\nb3c=\n-----END-----" }, []],
+  ["A=secr#et\nB=x # C\n", { A: "secr", B: "x" }, ["line 1: the value of A ends before the #"]],
+  ["A=x\nA = #secret\nB=#C", { A: "", B: "" }, []],
+  ["A='it''secret'\n", { A: "it" }, ["line 1: the value of A ends at its second quote"]],
+  ['A="x" secret\nB="y" # C\nC=`z`#C\n', { A: "x", B: "y", C: "z" }, ["line 1: the value of A ends at its second"]],
+  ["A=x#secret\nA=y\n", { A: "y" }, []],
+  ["A='\nB=x#y\n'\n", { A: "\nB=x#y\n" }, ["the value of A has 3 lines"]],
 ])("of %j, what sets no variable or another one is told, without its value", (text, expected, told) => {
   using directory = temporaryDirectory();
   const file = join(directory.path, ".env");
