@@ -1,4 +1,4 @@
-import { Duration, Names } from "aws-cdk-lib";
+import { Duration, Names, Stack } from "aws-cdk-lib";
 import { type Alarm, AlarmStatusWidget, Dashboard, GraphWidget, type IMetric, Stats } from "aws-cdk-lib/aws-cloudwatch";
 import type { ITable } from "aws-cdk-lib/aws-dynamodb";
 import type { Construct } from "constructs";
@@ -31,7 +31,9 @@ export function fanOutDashboard(scope: Construct, id: string, props: DashboardPr
   const maximum = { period, statistic: Stats.MAXIMUM };
   const sum = { period, statistic: Stats.SUM };
   const dashboard = new Dashboard(scope, id, {
-    dashboardName: Names.uniqueResourceName(scope, { maxLength: 100, separator: "-", allowedSpecialCharacters: "-" }),
+    // All regions of an account share the names of dashboards, and a second dashboard of a name replaces the first.
+    // https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutDashboard.html
+    dashboardName: `${Names.uniqueResourceName(scope, { maxLength: 100, separator: "-", allowedSpecialCharacters: "-" })}-${Stack.of(scope).region}`,
     defaultInterval: Duration.hours(3),
   });
   dashboard.addWidgets(new AlarmStatusWidget({ title: `${workflow}: alarms`, alarms: [...alarms], width: 24 }));

@@ -56,6 +56,13 @@ export function checkGivenQueues(given: GivenQueues, topology: Topology, hasSche
       );
     }
     const isFifo = name.startsWith("control");
+    const isImported = settingsOf(given[name]) === undefined;
+    if (isFifo && !given[name].fifo && isImported && Token.isUnresolved(given[name].queueArn)) {
+      throw new ConfigurationError(
+        `queues.${name} must be a FIFO queue, and its ARN, which would show it, is known at the deployment only: import it with ` +
+          "Queue.fromQueueAttributes(scope, id, { queueArn, fifo: true })",
+      );
+    }
     if (given[name].fifo !== isFifo) {
       throw new ConfigurationError(
         isFifo

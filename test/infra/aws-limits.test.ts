@@ -85,7 +85,10 @@ describe("CloudWatch", () => {
   test("the dashboard has a name of at most 255 characters and at most 500 widgets", () => {
     const [[, dashboard] = []] = resources("AWS::CloudWatch::Dashboard");
     const { DashboardName, DashboardBody } = dashboard?.Properties ?? {};
-    expect(DashboardName.length).toBeLessThanOrEqual(255);
+    // The name ends with the region, which is known at the deployment. No region has a longer name.
+    const [, parts]: [string, readonly (string | { readonly Ref: "AWS::Region" })[]] = DashboardName["Fn::Join"];
+    const name = parts.map((part) => (typeof part === "string" ? part : "us-isof-south-1")).join("");
+    expect(name.length).toBeLessThanOrEqual(255);
     expect(JSON.stringify(DashboardBody).match(/\\"type\\"/g)?.length).toBeLessThanOrEqual(500);
   });
 });

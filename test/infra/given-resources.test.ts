@@ -1,4 +1,4 @@
-import { Duration, type Stack } from "aws-cdk-lib";
+import { Duration, Fn, type Stack } from "aws-cdk-lib";
 import { AttributeType, Table, type TableProps } from "aws-cdk-lib/aws-dynamodb";
 import { Key } from "aws-cdk-lib/aws-kms";
 import { Queue, type QueueProps } from "aws-cdk-lib/aws-sqs";
@@ -144,6 +144,20 @@ test.each<[Changes, string]>([
 test("without a schedule, the control queue need not deduplicate by content", () => {
   const queues = (stack: Stack) => ownQueues(stack, { controlQueue: { contentBasedDeduplication: false } });
   expect(() => synthesise((stack) => ({ queues: queues(stack) }))).not.toThrow();
+});
+
+test("an imported FIFO queue whose ARN is known at the deployment only must be imported as one", () => {
+  const importedBy = (attributes: { readonly fifo?: true }) => () =>
+    synthesise((stack) => {
+      const queueArn = Fn.importValue("control-queue");
+      const controlQueue = Queue.fromQueueAttributes(stack, "Imported", { queueArn, ...attributes });
+      return { queues: { ...importedQueues(stack), controlQueue } };
+    });
+  expect(importedBy({ fifo: true })).not.toThrow();
+  expect(importedBy({})).toThrow(
+    "queues.controlQueue must be a FIFO queue, and its ARN, which would show it, is known at the deployment only: import it " +
+      "with Queue.fromQueueAttributes(scope, id, { queueArn, fifo: true })",
+  );
 });
 
 test("queues of the wrong kind, without their redrive policy, or not all four are refused", () => {

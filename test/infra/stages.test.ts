@@ -81,6 +81,18 @@ describe("two stages of the same workflows in one account", () => {
   });
 });
 
+test("the dashboards of one stack in two regions have two names, because all regions share the names of dashboards", async () => {
+  const names = await Promise.all(
+    ["eu-central-1", "us-east-1"].map(async (region) => {
+      const [fanOut] = await addWorkflowStacks(appOf(), { env: { ...ENV, region } });
+      const template = Template.fromStack(Stack.of(fanOut as never));
+      return physicalNames(template).find((name) => name.startsWith("AWS::CloudWatch::Dashboard "));
+    }),
+  );
+  expect(names[0]).toMatch(/-eu-central-1$/);
+  expect(names[1]).toBe(names[0]?.replace(/eu-central-1$/, "us-east-1"));
+});
+
 describe("a prefix", () => {
   test("names the stacks of an app, which may have several", async () => {
     const app = appOf();
