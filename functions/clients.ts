@@ -30,6 +30,9 @@ export interface FastPath {
 /**
  * Creates the AWS clients of a function.
  *
+ * Requests to SQS go to the endpoint of the client, and not to the host of the queue's URL: the CDK makes the URL of an imported queue from
+ * its ARN, without regard to FIPS endpoints and endpoints that are set.
+ *
  * @param configOf Returns a new configuration for each client.
  * @param fastPath Absent: the SDK makes every request.
  * @param access The endpoints and the access key. Absent: the AWS SDK finds them.
@@ -39,7 +42,11 @@ export function createClients(
   fastPath: FastPath | undefined,
   access: ServiceAccess | undefined,
 ): Clients {
-  const sqsSettings = { ...LEAN_CLIENT, ...(access && explicitSettings(access, access.sqsEndpoint)) };
+  const sqsSettings = {
+    ...LEAN_CLIENT,
+    ...(access && explicitSettings(access, access.sqsEndpoint)),
+    useQueueUrlAsEndpoint: false,
+  };
   const dynamoDbSettings = { ...LEAN_CLIENT, ...(access && explicitSettings(access, access.dynamoDbEndpoint)) };
   // `cacheMiddleware` saves a tenth of a request's CPU time, and `md5: false` a fifth. TLS already protects each body
   // against changes on the way.

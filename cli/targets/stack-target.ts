@@ -36,7 +36,8 @@ export async function* stackTargets({
   const { name: stackName, outputs } = stack;
   for (const workflow of workflowsOf(outputs)) {
     const names = readOutputs(workflow, outputs);
-    const sqs = new SQSClient(await configOf("SQS", account));
+    // Otherwise the SDK would use the host of the queue's URL instead of the endpoints that are set, such as FIPS endpoints.
+    const sqs = new SQSClient({ ...(await configOf("SQS", account)), useQueueUrlAsEndpoint: false });
     const dynamoDb = new DynamoDBClient(await configOf("DynamoDB", account));
     if (pace !== undefined) {
       const paced = async <Answer>(send: () => Promise<Answer>): Promise<Answer> => {

@@ -39,3 +39,21 @@ test("requests of one kind bypass the SDK from the second on", async () => {
 test("with the fast path off, the SDK makes every request", async () => {
   expect(await makers(undefined)).toEqual(["SDK", "SDK", "SDK"]);
 });
+
+test("a request goes to the endpoint that is set, and not to the host of the queue's URL", async () => {
+  vi.stubEnv("AWS_ENDPOINT_URL", "https://vpce-1.sqs.test");
+  const hosts: string[] = [];
+  const requestHandler = {
+    ...FAKE_AWS,
+    handle(request: { hostname: string }) {
+      hosts.push(request.hostname);
+      return (FAKE_AWS as unknown as { handle(request: object): unknown }).handle(request);
+    },
+  } as unknown as typeof FAKE_AWS;
+  const { sqs, controlSqs } = createClients(() => ({ requestHandler }), undefined, undefined);
+  const QueueUrl = "https://sqs.eu-central-1.amazonaws.com/000000000000/queue";
+  for (const client of [sqs, controlSqs]) {
+    await sendCommand(client, GetQueueAttributesCommand, { QueueUrl, AttributeNames: ["All"] });
+  }
+  expect(hosts).toEqual(["vpce-1.sqs.test", "vpce-1.sqs.test"]);
+});
