@@ -30,6 +30,7 @@ export async function devHere(name: string, options: DevOptions): Promise<void> 
     process.exitCode = await dev.untilEnd();
   } finally {
     screen.end();
+    dev.sayWhatWasCut();
   }
 }
 
@@ -276,6 +277,11 @@ class Dev implements VersionsObserver {
       }
       this.#end(code);
     });
+  }
+
+  /** Says how to see the long values whole that the log lines did not show. */
+  sayWhatWasCut(): void {
+    this.#printer.end();
   }
 
   /** Reads the logs of the workflow's functions from now on. */

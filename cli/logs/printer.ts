@@ -1,5 +1,5 @@
 import { logText } from "../screens/log-text.ts";
-import { remark } from "../screens/paragraph.ts";
+import { paragraph, remark } from "../screens/paragraph.ts";
 import { widthOf } from "../screens/terminal-width.ts";
 import { writeJson } from "../screens/write-json.ts";
 import type { RunLine } from "./local-log.ts";
@@ -43,7 +43,7 @@ export class LogPrinter {
     const onCut = () => {
       this.#hasCut = true;
     };
-    return logText(line, Date.now(), { longest, onCut });
+    return paragraph(logText(line, Date.now(), { longest, onCut }));
   }
 }
 
