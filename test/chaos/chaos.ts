@@ -54,7 +54,7 @@ async function work(): Promise<void> {
   while (next < first + count) {
     const each = next++;
     const plan = { ...planOf(each), results: keepsResults };
-    const result = await runSeed(each, join(root, `seed-${each}`), limited ? withLimit(plan) : plan);
+    const result = await runSeed(each, join(root, `seed-${each}`), { plan: limited ? withLimit(plan) : plan });
     results.push(result);
     if (result.violations.length === 0 && !keep) rmSync(result.directory, { recursive: true, force: true });
     tell(result);

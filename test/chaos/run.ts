@@ -44,10 +44,20 @@ const SETTLING_MILLISECONDS = 12_000;
 
 type Role = "producer" | "consumer" | "isolated";
 
+export interface RunOptions {
+  readonly plan?: Plan;
+  /** How many times as long faults may strike, and the run may take. Default 1, for a machine that does nothing else. */
+  readonly patience?: number;
+}
+
 /** Runs the plan of a seed in an empty directory, and checks the result. */
-export async function runSeed(seed: number, directory: string, plan = planOf(seed)): Promise<RunResult> {
+export async function runSeed(
+  seed: number,
+  directory: string,
+  { plan = planOf(seed), patience = 1 }: RunOptions = {},
+): Promise<RunResult> {
   mkdirSync(directory, { recursive: true });
-  await using harness = new Harness(plan, directory);
+  await using harness = new Harness(plan, directory, patience);
   return await harness.run();
 }
 
@@ -55,6 +65,7 @@ class Harness {
   readonly #seed: number;
   readonly #plan: Plan;
   readonly #directory: string;
+  readonly #patience: number;
   readonly #random: Random;
   readonly #journal: JournalReader;
   readonly #log: number;
@@ -79,11 +90,12 @@ class Harness {
   #violations: string[] = [];
   #isCalm = false;
 
-  constructor(plan: Plan, directory: string) {
+  constructor(plan: Plan, directory: string, patience: number) {
     const { seed } = plan;
     this.#seed = seed;
     this.#plan = plan;
     this.#directory = directory;
+    this.#patience = patience;
     this.#random = new Random(seed + 1_000_000);
     this.#journal = new JournalReader(directory);
     this.#log = openSync(join(directory, "engine.log"), "a");
@@ -100,8 +112,10 @@ class Harness {
     const begun = monotonicMilliseconds();
     const elapsed = () => monotonicMilliseconds() - begun;
     this.#startEngine();
-    const striking = this.#plan.realTimes ? STRIKING_IN_REAL_TIME_MILLISECONDS : STRIKING_MILLISECONDS;
-    const longest = this.#plan.rateLimit === undefined ? LONGEST_RUN_MILLISECONDS : LONGEST_LIMITED_RUN_MILLISECONDS;
+    const { realTimes, rateLimit } = this.#plan;
+    const striking = this.#patience * (realTimes ? STRIKING_IN_REAL_TIME_MILLISECONDS : STRIKING_MILLISECONDS);
+    const longest =
+      this.#patience * (rateLimit === undefined ? LONGEST_RUN_MILLISECONDS : LONGEST_LIMITED_RUN_MILLISECONDS);
     let endedAt: number | undefined;
     for (;;) {
       await setTimeout(TICK_MILLISECONDS);

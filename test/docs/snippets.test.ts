@@ -133,7 +133,7 @@ async function typeErrors(pages: readonly Page[]): Promise<readonly string[]> {
   }
 }
 
-test("every TypeScript snippet of the README and of the guides type-checks", { timeout: 120_000 }, async () => {
+test("every TypeScript snippet of the README and of the guides type-checks", async () => {
   const pages = [page("README.md"), ...pagesIn("docs/guides")];
   expect(pages.flatMap(blocksOf).filter(({ language }) => language === "ts").length).toBeGreaterThan(20);
   const wrong = "intro\n\n```ts\nconcurrency: 10,\ntimeout: 5,\n```\n";
