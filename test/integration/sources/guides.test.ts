@@ -1,4 +1,7 @@
+import { once } from "node:events";
 import { mkdirSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { gzipSync } from "node:zlib";
@@ -125,4 +128,28 @@ test("the workflow of the guide for sqliteRows runs", async () => {
   } finally {
     process.chdir(before);
   }
+});
+
+test("the workflow of the guide for httpPages runs", async () => {
+  const api = createServer(({ url = "", headers }, response) => {
+    const { host } = headers;
+    const number = Number(new URL(url, `http://${host}`).searchParams.get("page") ?? 1);
+    response.setHeader("content-type", "application/json");
+    if (number < 3) response.setHeader("link", `<http://${host}/repos?page=${number + 1}>; rel="next"`);
+    response.end(JSON.stringify([{ id: 2 * number }, { id: 2 * number + 1 }]));
+  });
+  api.listen(0, "127.0.0.1");
+  await once(api, "listening");
+  try {
+    vi.stubEnv("API_URL", `http://127.0.0.1:${(api.address() as AddressInfo).port}/repos`);
+    expect(await succeededOf("sources", "repositories")).toBe(6);
+  } finally {
+    api.closeAllConnections();
+    api.close();
+  }
+});
+
+test("the workflow of the guide for a source of your own runs, with its partitions", async () => {
+  // The days of a leap year and of two other years.
+  expect(await succeededOf("sources", "days")).toBe(366 + 365 + 365);
 });
