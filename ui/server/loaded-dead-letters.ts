@@ -25,7 +25,7 @@ interface Entry extends DeadLetterRow {
  * 500 bytes, so that 100,000 of them can be filtered and paged.
  */
 export class LoadedDeadLetters {
-  readonly #file: string;
+  readonly file: string;
   readonly #descriptor: number;
   #end = 0;
   readonly #entries = new Map<string, Entry>();
@@ -38,7 +38,7 @@ export class LoadedDeadLetters {
   #search: { readonly text: string; readonly ids: ReadonlySet<string> } | undefined;
 
   constructor(file: string) {
-    this.#file = file;
+    this.file = file;
     rmSync(file, { force: true });
     this.#descriptor = openSync(file, "w+", 0o600);
   }
@@ -149,7 +149,7 @@ export class LoadedDeadLetters {
   close(): void {
     closeSync(this.#descriptor);
     try {
-      rmSync(this.#file, { force: true });
+      rmSync(this.file, { force: true });
     } catch {
       // The directory was replaced by something else. Nothing of the file is left there.
     }

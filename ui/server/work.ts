@@ -123,17 +123,20 @@ export class DeadLetterWorks {
   }
 
   async #load(workflow: string, signal: AbortSignal, onProgress: (progress: Partial<WorkView>) => void) {
-    this.#loaded.get(workflow)?.close();
-    const loaded = new LoadedDeadLetters(this.#files.file(`dead-letters-${workflow}.jsonl`));
-    this.#loaded.set(workflow, loaded);
-    const result = await this.#place.load({
-      workflow,
-      signal,
-      onProgress,
-      see: (deadLetter) => loaded.add(deadLetter),
-    });
-    loaded.note = result.message;
-    return result;
+    // The dead letters of the load before are shown until this one has ended. So two files take turns.
+    const fileOf = (name: "a" | "b") => this.#files.file(`dead-letters-${workflow}-${name}.jsonl`);
+    const loaded = new LoadedDeadLetters(fileOf(this.#loaded.get(workflow)?.file === fileOf("a") ? "b" : "a"));
+    try {
+      const see = (deadLetter: DeadLetter) => loaded.add(deadLetter);
+      const result = await this.#place.load({ workflow, signal, onProgress, see });
+      loaded.note = result.message;
+      this.#loaded.get(workflow)?.close();
+      this.#loaded.set(workflow, loaded);
+      return result;
+    } catch (error) {
+      loaded.close();
+      throw error;
+    }
   }
 
   #loadedOf(workflow: string): LoadedDeadLetters {

@@ -1,5 +1,5 @@
 import { EventEmitter, once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import type { ServerResponse } from "node:http";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
@@ -14,6 +14,7 @@ import { type Dashboard, startDashboard } from "../../../ui/server/server.ts";
 import { DeadLetterWorks } from "../../../ui/server/work.ts";
 import { fakePlace } from "../../helpers/fake-place.ts";
 import { PATIENTLY } from "../../helpers/patience.ts";
+import { someDeadLetter } from "../../helpers/some-dead-letter.ts";
 
 let directory: string;
 beforeEach(() => {
@@ -246,6 +247,39 @@ describe("Work on dead letters", () => {
     await works.begin({ kind: "load", workflow: "cities" }).ended;
     return works;
   };
+
+  test("shows what was loaded before until the next load has ended, and after a load that failed", async () => {
+    const sizes: (number | undefined)[] = [];
+    let ends = Promise.withResolvers<void>();
+    const works = new DeadLetterWorks({
+      place: fakePlace({
+        load: async ({ see }) => {
+          for (let number = 0; number <= sizes.length; number++) see(someDeadLetter(number));
+          await ends.promise;
+          return { message: "loaded" };
+        },
+      }),
+      files: new PrivateFiles(directory),
+      onChange: () => {},
+    });
+    const load = async (fails: boolean) => {
+      ends = Promise.withResolvers();
+      const { ended } = works.begin({ kind: "load", workflow: "cities" });
+      sizes.push(works.loaded("cities")?.size);
+      if (fails) ends.reject(new Error("no route"));
+      else ends.resolve();
+      await ended;
+      sizes.push(works.loaded("cities")?.size);
+    };
+    await load(false);
+    await load(false);
+    await load(true);
+    await load(false);
+    expect(sizes).toEqual([undefined, 1, 1, 3, 3, 3, 3, 7]);
+    expect(works.loaded("cities")?.read(someDeadLetter(6).id)).toEqual(someDeadLetter(6));
+    works.close();
+    expect(readdirSync(join(directory, ".dashboard")).filter((name) => name.startsWith("dead-letters"))).toEqual([]);
+  });
 
   test("goes on when the directory of the dashboard was deleted in between", async () => {
     const works = await worksWith(({ view }) => {
