@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { GetQueueAttributesCommand } from "@aws-sdk/client-sqs";
 import { afterAll, beforeAll, expect, inject, onTestFailed, test, vi } from "vitest";
 import { readOutputs } from "../../shared/definition/stack-outputs.ts";
+import { PATIENTLY } from "../helpers/patience.ts";
 import { cdk, dynamoDbClient, runsIn, sluice, sqsClient } from "./aws.ts";
 
 const app = ["--app", "node --no-warnings test/deploy/given-app/app.ts"];
@@ -18,7 +19,7 @@ afterAll(() => {
 beforeAll(async () => {
   await cdk("bootstrap", "aws://000000000000/us-east-1", ...app);
   await cdk("deploy", "--all", ...app, "--require-approval", "never", "--outputs-file", outputsFile);
-}, 600_000);
+});
 
 /** Starts a run of the stack, and waits for its results and its dead letters. */
 async function runOn(stack: string): Promise<void> {
@@ -37,7 +38,7 @@ async function runOn(stack: string): Promise<void> {
         pending: 0,
       });
     },
-    { timeout: 200_000, interval: 500 },
+    { ...PATIENTLY, interval: 500 },
   );
   const letters = await sluice("dlq", "--stack", stack, "--by", "reason", "--json");
   expect(letters.at(-1)).toMatchObject({ type: "totals", deadLetters: 2 });
@@ -45,9 +46,7 @@ async function runOn(stack: string): Promise<void> {
 
 const nameIn = (url: string) => url.split("/").at(-1);
 
-test("a workflow runs on a table and queues that exist before it and have a customer's key", {
-  timeout: 300_000,
-}, async () => {
+test("a workflow runs on a table and queues that exist before it and have a customer's key", async () => {
   const { table, queueUrl, deadLetterQueueUrl, controlQueueUrl, controlDeadLetterQueueUrl } = outputsOf("imported");
   expect(table).toBe("shop-greetings");
   expect([queueUrl, deadLetterQueueUrl, controlQueueUrl, controlDeadLetterQueueUrl].map(nameIn)).toEqual([
@@ -59,9 +58,7 @@ test("a workflow runs on a table and queues that exist before it and have a cust
   await runOn("imported");
 });
 
-test("a workflow with a prefix and a customer's key has its names, is encrypted, and runs", {
-  timeout: 300_000,
-}, async () => {
+test("a workflow with a prefix and a customer's key has its names, is encrypted, and runs", async () => {
   const outputs = outputsOf("named");
   expect([outputs.table, outputs.producerFunction, outputs.consumerFunction, outputs.consumerLogGroup]).toEqual([
     "acme-test-greetings-ledger",
