@@ -82,4 +82,7 @@ test("a workflow with a prefix and a customer's key has its names, is encrypted,
     expect(Attributes?.KmsMasterKeyId, QueueUrl).toMatch(/^arn:aws:kms:us-east-1:000000000000:key\//);
   }
   await runOn("named");
+  // The emulator checks the rights of the roles, and writes what they lack into its log.
+  const denied = readFileSync(inject("ministackLog"), "utf8").match(/.*not authorized to perform.*/g) ?? [];
+  expect(denied.filter((line) => line.includes("acme-test-"))).toEqual([]);
 });

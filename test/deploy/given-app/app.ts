@@ -78,4 +78,10 @@ new FanOut(imported, "FanOut", {
   },
 }).node.addDependency(existing);
 
-new FanOut(stackOf("named"), "FanOut", { ...props, prefix: "acme-test", encryptionKey: key });
+new FanOut(stackOf("named"), "FanOut", {
+  ...props,
+  prefix: "acme-test",
+  encryptionKey: key,
+  // The schedule is created with its name, and starts nothing.
+  schedule: { expression: "rate(1 day)", enabled: false },
+});
