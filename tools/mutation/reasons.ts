@@ -482,4 +482,97 @@ export const REASONS: readonly Reason[] = [
   { file: "ledger/run-states.ts", change: /MOST_BATCH_GET_KEYS/, reason: PERFORMANCE },
   { file: "ledger/roll-up.ts", change: /start <= blocks|MOST_BATCH_GET_KEYS/, reason: PERFORMANCE },
   { file: "ledger/block-successes.ts", change: /start <= pages/, reason: PERFORMANCE },
+
+  // shared/ledger: a further read or write finds the same.
+  { file: "ledger/active-runs.ts", change: /entered !== undefined => false/, reason: PERFORMANCE },
+  { file: "ledger/attempts.ts", change: /row !== undefined => false/, reason: PERFORMANCE },
+  { file: "ledger/death-count.ts", change: /soon \|\| verdict|verdict\.tag === "again" => true/, reason: PERFORMANCE },
+  { file: "ledger/item-ledger.ts", change: /attempts\.final !== undefined => false/, reason: PERFORMANCE },
+  { file: "ledger/lanes.ts", change: /row\.round >= round => (false|row\.round > round)/, reason: PERFORMANCE },
+  { file: "ledger/outcomes.ts", change: /^ConditionalExpression: settled => true/, reason: PERFORMANCE },
+  {
+    file: "ledger/pages.ts",
+    change: /raised === undefined => true|epoch === 1 => false|(pending|indexes)\.length === 0 => |CLOSED => false/,
+    reason: PERFORMANCE,
+  },
+  {
+    file: "ledger/run-progress.ts",
+    change: /waits && !isResumed => false|checkpoint\.ended => true|row !== undefined => false/,
+    reason: PERFORMANCE,
+  },
+  { file: "ledger/run-states.ts", change: /^ConditionalExpression: run !== undefined => false/, reason: PERFORMANCE },
+  {
+    file: "ledger/run-stopping.ts",
+    change: /\{ run: run\.id, partition \} => \{\}|block < blockOf\(first\) => false/,
+    reason: PERFORMANCE,
+  },
+  {
+    file: "ledger/same-failure.ts",
+    change: /first !== undefined => false|\[DIFFERS\] === true => false|^BooleanLiteral: true => false/,
+    reason: PERFORMANCE,
+  },
+  { file: "ledger/block-groups.ts", change: /group <= blockGroupCount|start <= (keys|blocks)/, reason: PERFORMANCE },
+  // No write removes the mark of a suspect.
+  { file: "ledger/attempts.ts", change: /suspect === true => false|^BooleanLiteral: true => false/, reason: SAME },
+  // A block, a partition or a page that does not exist has no row.
+  { file: "ledger/block-groups.ts", change: /^ArrayDeclaration: \[\] =>/, reason: SAME },
+  { file: "ledger/run-counts.ts", change: /^ArrayDeclaration: \[\] =>/, reason: SAME },
+  {
+    file: "ledger/partition-production.ts",
+    change: /^ArrayDeclaration: \[\] =>|row === undefined => false/,
+    reason: SAME,
+  },
+  {
+    file: "ledger/partition-states.ts",
+    change: /^ArrayDeclaration: \[\] =>|phase === "reading" => true/,
+    reason: SAME,
+  },
+  // A number is never below `undefined`.
+  { file: "ledger/block-row.ts", change: /size !== undefined => true/, reason: SAME },
+  {
+    file: "ledger/block-successes.ts",
+    change: /generation \+ 1 <= before|current === undefined => false|epoch <= current/,
+    reason: SAME,
+  },
+  // Only the number of the failed partitions counts here.
+  { file: "ledger/lanes.ts", change: /: \[before, failure\] => \[\]/, reason: SAME },
+  // Without a row that a write returned, the row is read.
+  { file: "ledger/outcomes.ts", change: /&& row$/, reason: SAME },
+  // A run that is listed as skipped at once does not have to be alone.
+  { file: "ledger/run-states.ts", change: /status === "skipped"|"skipped" => ""/, reason: SAME },
+  { file: "ledger/attempts.ts", change: /waits\?\.receive => /, reason: DEFENCE },
+  { file: "ledger/death-count.ts", change: /run\?\.status !== "running" => false/, reason: DEFENCE },
+  { file: "ledger/limit-row.ts", change: /typeof text === "string" => true/, reason: DEFENCE },
+  // The reason of a death and its dead letter are written together.
+  { file: "ledger/pages.ts", change: /row === undefined => false|final === undefined => false/, reason: DEFENCE },
+  { file: "ledger/partition-states.ts", change: /\?\.(complete|ended|sliceError|failedSlices) => /, reason: DEFENCE },
+  { file: "ledger/same-failure.ts", change: /\["id", run\]( \}\])? => \[\]/, reason: DEFENCE },
+  // A write without a condition always returns the row, and a run with a later block has more than 1,000 pages.
+  {
+    file: "ledger/roll-up.ts",
+    change: /: (row|updated|entered) === undefined => false|: block === 0 => true/,
+    reason: DEFENCE,
+  },
+
+  // shared/consumer
+  { file: "consumer/consumer.ts", change: /\{ messageId, error \} => \{\}/, reason: LOG_FIELDS },
+  // Lambda deletes the messages at the end of the invocation.
+  { file: "consumer/consumer.ts", change: /refill !== undefined => false/, reason: PERFORMANCE },
+  // Outcomes are then written sooner, and in smaller groups.
+  {
+    file: "consumer/consumer.ts",
+    change: /#messages\.in\("(attempting|waiting)"\) > 0|: "(attempting|waiting)" => ""/,
+    reason: PERFORMANCE,
+  },
+  { file: "consumer/consumer.ts", change: /2 \* this\.#usableSlots/, reason: PERFORMANCE },
+  // Only `batch` is compared.
+  { file: "consumer/consumer.ts", change: /: "receive" => ""/, reason: SAME },
+  { file: "consumer/look-up.ts", change: /^ArrayDeclaration: \[\] =>/, reason: SAME },
+  { file: "outcomes/page-groups.ts", change: /^BooleanLiteral: true => false/, reason: SAME },
+  // Sending asks the same again.
+  { file: "slots/intake.ts", change: /#mayPrefetch\(state\) => true/, reason: SAME },
+  { file: "slots/intake.ts", change: /clearTimeout\(this\.#quiet\)/, reason: LISTENER },
+  { file: "outcomes/page-groups.ts", change: /clearImmediate/, reason: LISTENER },
+  { file: "slots/limited-slots.ts", change: /heldUntil > now\(\) => /, reason: BORDER },
+  { file: "outcomes/recorder.ts", change: /^ArrayDeclaration: \[\] =>/, reason: DEFENCE },
 ];

@@ -24,6 +24,10 @@ test("the answer is no while nothing is known; the depth is asked for once, and 
   // Nine messages for each ten slots fill them.
   expect(watch.fillsSlots(55, 100, false)).toBe(true);
   expect(watch.fillsSlots(56, 100, false)).toBe(false);
+  const exact = watching(9);
+  exact.watch.fillsSlots(10, 100, false);
+  await exact.known();
+  expect(exact.watch.fillsSlots(10, 100, false)).toBe(true);
 });
 
 test("messages that the slots have taken since the last answer are subtracted", async () => {

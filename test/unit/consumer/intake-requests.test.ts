@@ -233,6 +233,7 @@ describe("prefetched messages that are not all that the slots may have", () => {
   test("are not filled up if there are enough, if tasks are short, or if the invocation ends", async () => {
     expect(await filledUp({ withoutSlot: 25 })).toEqual([0]);
     expect(await filledUp({ meanMilliseconds: 199 })).toEqual([0]);
+    expect(await filledUp({ meanMilliseconds: 200 })).toEqual([1]);
     expect(await filledUp({}, true)).toEqual([0]);
   });
 });

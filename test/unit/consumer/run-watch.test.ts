@@ -91,6 +91,37 @@ describe("the mode of a run", () => {
   });
 });
 
+describe("the source of a run", () => {
+  const answer = (ended: boolean) => ({ id: "a", status: "running", checkpoint: { ended } }) as RunRecord;
+
+  test("is not being read if a valid answer says that it has ended, though a message was just sent", async () => {
+    const { watch, find, clock } = watching();
+    find.mockResolvedValue(answer(true));
+    await watch.mode("a");
+    expect(watch.isProducing).toBe(false);
+    watch.noteSent("a", clock.now);
+    expect(watch.isProducing).toBe(false);
+  });
+
+  test("is being read if a message was just sent, and the answer about its run is too old", async () => {
+    const { watch, find, clock } = watching();
+    find.mockResolvedValue(answer(true));
+    await watch.mode("a");
+    clock.now += 3_000;
+    watch.noteSent("a", clock.now);
+    expect(watch.isProducing).toBe(true);
+  });
+});
+
+test("whoever wants to know gets each run that the ledger returns, and nothing about an unknown one", async () => {
+  const found = { id: "a", status: "running", checkpoint: { ended: false } } as RunRecord;
+  const onAnswer = vi.fn();
+  const watch = new RunWatch({ find: async (id) => (id === "a" ? found : undefined) }, () => 0, onAnswer);
+  await watch.mode("a");
+  await watch.mode("b");
+  expect(onAnswer.mock.calls).toEqual([[found]]);
+});
+
 describe("a message that was just sent", () => {
   test("shows that its run was at work, so its task waits for no request, which is sent in the background", async () => {
     const { watch, find, clock } = watching("paused");
