@@ -147,28 +147,37 @@ export class ActiveRuns {
     }
     if (active.size > MOST_MEMBERS) return [...active.values()];
     const missing = [...active.values()].filter(({ id }) => !membersOf(row).has(id));
-    const added = Array.from({ length: Math.ceil(missing.length / ADDED_PER_WRITE) }, (_, group) =>
-      missing.slice(group * ADDED_PER_WRITE, (group + 1) * ADDED_PER_WRITE),
-    );
-    await this.#tidy(
-      ...added.map((some) => ({ set: Object.fromEntries(some.map(({ id, hop }) => [attributeOf(id), hop])) })),
-      // The condition fails if a run was entered in between, because this run may have exceeded `MOST_MEMBERS`.
-      { set: { complete: true }, when: [isUnchanged(row)] },
-    );
+    // Each of these updates fails if a run was entered in between. Such a run may have exceeded `MOST_MEMBERS`. It may also be
+    // one of these runs, reopened, with a later `hop`.
+    const updates: Update[] = [];
+    let before: Row = row;
+    for (let start = 0; start < missing.length; start += ADDED_PER_WRITE) {
+      const some = missing.slice(start, start + ADDED_PER_WRITE);
+      const [{ id, hop } = { id: "", hop: 0 }] = some;
+      // A start that has read the list before one of these runs was in it must not begin beside that run.
+      const found = `${changeOf(id, hop)} is found`;
+      const change = before.change === found ? `${found} again` : found;
+      const added = Object.fromEntries(some.map((run) => [attributeOf(run.id), run.hop]));
+      updates.push({ set: { ...added, change }, when: [isUnchanged(before)] });
+      before = { change };
+    }
+    await this.#tidy(...updates, { set: { complete: true }, when: [isUnchanged(before)] });
     return [...active.values()];
   }
 
   /** Makes updates one after the other until one fails. The failure is ignored, because a reader may lack write access. */
   async #tidy(...updates: readonly Update[]): Promise<void> {
     try {
-      for (const update of updates) await this.#store.update(ACTIVE_KEY, update);
+      for (const update of updates) {
+        if ((await this.#store.update(ACTIVE_KEY, update)) === undefined) return;
+      }
     } catch {
       // The next reader makes the updates.
     }
   }
 }
 
-/** The value of the attribute `change`. Each run that enters writes a new value, so a reader sees that a run has entered. */
+/** The value of the attribute `change`. Whoever makes a run a member writes a new value, so a reader sees that there is one more. */
 const changeOf = (id: string, hop: number): string => `${id} ${hop}`;
 
 const isUnchanged = ({ change }: Row): Condition =>
