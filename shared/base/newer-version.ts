@@ -15,7 +15,7 @@ export class NewerVersionError extends SluiceError {
   constructor(what: string, found: number, newest: number, ids?: Readonly<Record<string, string | number>>) {
     super(
       "NEWER_VERSION",
-      `${what} has version ${found}, and this version of Sluice reads versions up to ${newest}: use the version of ` +
+      `${what} has version ${found}, and this Sluice reads versions up to ${newest}: use the version of ` +
         "Sluice that wrote it, or a later one (npm install sluice@latest, then deploy)",
       ids && { ids },
     );

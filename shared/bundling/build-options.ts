@@ -23,8 +23,8 @@ export function localTarget(): string {
 
 /** Code before a bundle. CommonJS modules inside an ES module need these variables, which Node defines only for CommonJS. */
 export const BANNER =
-  "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url), " +
-  "__filename = import.meta.filename, __dirname = import.meta.dirname;";
+  "import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url)," +
+  "{filename:__filename,dirname:__dirname}=import.meta;";
 
 /** esbuild's options for all bundles, of functions and for this process. */
 export const COMMON_OPTIONS = {

@@ -324,15 +324,15 @@ export function defineWorkflow<
   if (typeof name !== "string" || !NAME.test(name)) {
     throw new ConfigurationError(
       `name must be 1 to 40 characters of a-z, 0-9 and -, starting with a letter, but is ${show(name)}: ` +
-        "the names of the queues and the functions contain it, and AWS limits these names",
+        "AWS limits the names made of it",
     );
   }
   const concurrency = integerOption("concurrency", options.concurrency, {
     minimum: MAPPING_CONCURRENCY.minimum,
     maximum: LARGEST_CONCURRENCY,
     fix:
-      `an SQS event source mapping has a maximum concurrency of at least ${MAPPING_CONCURRENCY.minimum}, and SQS delivers no ` +
-      "more messages of a queue when about 120000 are in flight",
+      `an SQS event source mapping has a maximum concurrency of at least ${MAPPING_CONCURRENCY.minimum}, and SQS delivers ` +
+      "no more when about 120000 messages are in flight",
   });
   const tasksPerEnvironment =
     options.tasksPerEnvironment === undefined
@@ -384,8 +384,8 @@ export function defineWorkflow<
             minimum: FEWEST_MESSAGES_PER_SLOT * concurrency,
             maximum: largestMaxBacklog(concurrency),
             fix:
-              `with concurrency ${concurrency}, fewer messages in the queue would leave slots idle, and with more of them SQS ` +
-              "might deliver none, because at most about 120000 can be in flight",
+              `with concurrency ${concurrency}, fewer messages would leave slots idle, and with more SQS might deliver none: ` +
+              "about 120000 can be in flight",
           }),
     refill: booleanOption("refill", refill),
     memoryMb: integerOption("memoryMb", memoryMb, {

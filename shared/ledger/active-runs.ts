@@ -75,7 +75,7 @@ export class ActiveRuns {
     // There are too many members. This write removes the run and the attribute `complete`, so that readers read the list
     // of all runs instead.
     await this.#store.update(ACTIVE_KEY, {
-      set: { change: `${changeOf(id, hop)} is too many` },
+      set: { change: `${changeOf(id, hop)}!` },
       remove: [attributeOf(id), "complete"],
     });
   }
@@ -150,16 +150,14 @@ export class ActiveRuns {
     // Each of these updates fails if a run was entered in between. Such a run may have exceeded `MOST_MEMBERS`. It may also be
     // one of these runs, reopened, with a later `hop`.
     const updates: Update[] = [];
-    let before: Row = row;
+    let before = row;
     for (let start = 0; start < missing.length; start += ADDED_PER_WRITE) {
       const some = missing.slice(start, start + ADDED_PER_WRITE);
-      const [{ id, hop } = { id: "", hop: 0 }] = some;
       // A start that has read the list before one of these runs was in it must not begin beside that run.
-      const found = `${changeOf(id, hop)} is found`;
-      const change = before.change === found ? `${found} again` : found;
-      const added = Object.fromEntries(some.map((run) => [attributeOf(run.id), run.hop]));
-      updates.push({ set: { ...added, change }, when: [isUnchanged(before)] });
-      before = { change };
+      const change = `${before.change ?? ""}+`;
+      const set = { ...Object.fromEntries(some.map(({ id, hop }) => [attributeOf(id), hop])), change };
+      updates.push({ set, when: [isUnchanged(before)] });
+      before = set;
     }
     await this.#tidy(...updates, { set: { complete: true }, when: [isUnchanged(before)] });
     return [...active.values()];

@@ -123,6 +123,9 @@ export class LedgerWorld {
   readonly #succeeded = new Set<string>();
   /** The receive counts under which a failure of an item was recorded, before its first redrive. */
   readonly #failed = new Map<string, Set<string>>();
+  /** Those of which a failure was written by a request that had timed out. Another consumer may have read the row before. */
+  readonly #failedLate = new Set<string>();
+  #isLate = false;
   /** Messages of each item. */
   readonly #copies = new Map<string, number>();
   readonly #completions = new Set<string>();
@@ -258,7 +261,12 @@ export class LedgerWorld {
     if (fault === "fails before") return reject(new Error("the service is unavailable"));
     if (fault === "times out") {
       // The SDK sends the request again. The first request takes effect before or after the second one.
-      this.#steps.push(step, { process: { dead: false }, act, resolve: () => {}, reject: () => {} });
+      this.#steps.push(step, {
+        process: { dead: false },
+        act: () => this.#late(act),
+        resolve: () => {},
+        reject: () => {},
+      });
       return;
     }
     const result = await act();
@@ -268,6 +276,16 @@ export class LedgerWorld {
     // between.
     if (fault === "answer lost") this.#steps.push(step);
     else resolve(result);
+  }
+
+  /** Performs a request that nobody waits for any more. */
+  async #late<Result>(act: () => Promise<Result>): Promise<Result> {
+    this.#isLate = true;
+    try {
+      return await act();
+    } finally {
+      this.#isLate = false;
+    }
   }
 
   #die({ process, reject }: Step): void {
@@ -315,6 +333,7 @@ export class LedgerWorld {
     }
     for (const attribute of Object.keys(set).filter((each) => each.startsWith("failure 0."))) {
       const item = `${key.pk} ${key.sk}`;
+      if (this.#isLate && this.#failed.get(item)?.has(attribute) !== true) this.#failedLate.add(item);
       this.#failed.set(item, (this.#failed.get(item) ?? new Set()).add(attribute));
     }
   }
@@ -738,13 +757,13 @@ export class LedgerWorld {
         if (this.#redrives === 0)
           assert.deepEqual(deadLetters, [], `item ${content} is ${fate}, and has a dead letter`);
       }
-      const failed =
-        this.#failed.get(`${pageKey({ run: this.#id, partition: 0, page }).pk} item#${index}#${epoch}`)?.size ?? 0;
+      const row = `${pageKey({ run: this.#id, partition: 0, page }).pk} item#${index}#${epoch}`;
+      const failed = this.#failed.get(row)?.size ?? 0;
       const retried = fate === "dead" ? Math.max(0, failed - 1) : failed;
       mostRetried += failed;
       // If an item has two messages, the message that settles the item may not include the failures of the other
-      // message.
-      const alone = !this.#scenario.duplicates && (this.#copies.get(name) ?? 0) < 2;
+      // message. Nor does it include a failure that was written after its consumer had read the row.
+      const alone = !this.#scenario.duplicates && (this.#copies.get(name) ?? 0) < 2 && !this.#failedLate.has(row);
       if (alone && fate !== "cancelled") leastRetried += retried;
     }
     assert.equal(counts.dead, leaves.filter(({ fate }) => fate === "dead").length, "dead");

@@ -68,7 +68,7 @@ const CASES: readonly Case[] = [
       [{ name: undefined }, "undefined"],
       [{ name: 7 }, "7"],
     ],
-    fix: "AWS limits these names",
+    fix: "AWS limits the names made of it",
   },
   {
     option: "concurrency",

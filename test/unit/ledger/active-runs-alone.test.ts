@@ -107,12 +107,12 @@ describe("The row of the active runs", () => {
     const runsIn = (update?: Update) => Object.keys(update?.set ?? {}).filter((name) => name.startsWith("run "));
     expect([runsIn(first), runsIn(second)].map(({ length }) => length)).toEqual([50, 50]);
     // Each write has its own change, and fails if the row has changed since the one before.
-    expect(first).toMatchObject({ set: { change: "run-100 0 is found" }, when: [{ equals: ["change", "run-100 0"] }] });
+    expect(first).toMatchObject({ set: { change: "run-100 0+" }, when: [{ equals: ["change", "run-100 0"] }] });
     expect(second).toMatchObject({
-      set: { change: "run-050 0 is found" },
-      when: [{ equals: ["change", "run-100 0 is found"] }],
+      set: { change: "run-100 0++" },
+      when: [{ equals: ["change", "run-100 0+"] }],
     });
-    expect(last).toEqual({ set: { complete: true }, when: [{ equals: ["change", "run-050 0 is found"] }] });
+    expect(last).toEqual({ set: { complete: true }, when: [{ equals: ["change", "run-100 0++"] }] });
     const filled = await row(ledger);
     expect(filled.complete).toBe(true);
     expect(ids.map((id) => filled[`run ${id}`])).toEqual(ids.map(() => 0));

@@ -46,7 +46,7 @@ test("commands refuse a run that a newer version began, and do not change it", a
     () => world.runs.reopen(RUN),
   ]) {
     await expect(refuse()).rejects.toThrow(
-      `run ${RUN} has version 4, and this version of Sluice reads versions up to 3: use the version of Sluice that wrote`,
+      `run ${RUN} has version 4, and this Sluice reads versions up to 3: use the version of Sluice that wrote`,
     );
   }
   expect(await world.store.get(runKey(RUN))).toEqual(row);
