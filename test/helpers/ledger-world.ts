@@ -123,7 +123,12 @@ export class LedgerWorld {
   readonly #succeeded = new Set<string>();
   /** The receive counts under which a failure of an item was recorded, before its first redrive. */
   readonly #failed = new Map<string, Set<string>>();
-  /** Those of which a failure was written by a request that had timed out. Another consumer may have read the row before. */
+  /** The items whose success was recorded. */
+  readonly #done = new Set<string>();
+  /**
+   * The items of which a failure was written too late to count: by a request that had timed out, so another consumer may have
+   * read the row before, or after such a request had recorded the item's success.
+   */
   readonly #failedLate = new Set<string>();
   #isLate = false;
   /** Messages of each item. */
@@ -331,9 +336,13 @@ export class LedgerWorld {
       const page = Number(key.pk.slice(key.pk.lastIndexOf("#") + 1));
       this.#opened.set(page, JSON.parse(String(set.digest)) as SourcePage);
     }
+    for (const index of (update.add?.done as readonly number[] | undefined) ?? []) {
+      this.#done.add(`${key.pk} item#${index}#${row.epoch}`);
+    }
     for (const attribute of Object.keys(set).filter((each) => each.startsWith("failure 0."))) {
       const item = `${key.pk} ${key.sk}`;
-      if (this.#isLate && this.#failed.get(item)?.has(attribute) !== true) this.#failedLate.add(item);
+      const isKnown = this.#failed.get(item)?.has(attribute) === true;
+      if (!isKnown && (this.#isLate || this.#done.has(item))) this.#failedLate.add(item);
       this.#failed.set(item, (this.#failed.get(item) ?? new Set()).add(attribute));
     }
   }
@@ -377,10 +386,10 @@ export class LedgerWorld {
       return true;
     }
     try {
-      if (await this.#slice(process, runs, new Ledger(store, () => this.#now(), announce), run)) {
-        await this.#perform(process, async () => this.#sendControl(hop + 1));
-      }
-      return true;
+      const end = await this.#slice(process, runs, new Ledger(store, () => this.#now(), announce), run);
+      if (end === "time") await this.#perform(process, async () => this.#sendControl(hop + 1));
+      // The other producer may have died after its request. The continuation is received again.
+      return end !== "superseded";
     } catch (error) {
       const failures = Math.max(1, (await runs.get(this.#id)).failedSlices);
       await runs.progress.recordSlice(this.#id, failures, String(error));
@@ -389,8 +398,13 @@ export class LedgerWorld {
     }
   }
 
-  /** @returns whether the producer must send the next continuation. */
-  async #slice(process: Process, runs: Runs, ledger: Ledger, start: RunRecord): Promise<boolean> {
+  /** @returns `time`: the producer must send the next continuation; `superseded`: another producer has advanced the run. */
+  async #slice(
+    process: Process,
+    runs: Runs,
+    ledger: Ledger,
+    start: RunRecord,
+  ): Promise<"ended" | "time" | "superseded"> {
     const { versions, pagesBefore } = this.#scenario;
     const source = versions[this.#draw(versions.length)];
     assert.ok(source !== undefined);
@@ -399,7 +413,7 @@ export class LedgerWorld {
       const { pages, items } = run.checkpoint;
       const position = pages - pagesBefore;
       const content = source.pages[position];
-      if (content !== undefined && !(await this.#sendPage(process, ledger, pages, content))) return false;
+      if (content !== undefined && !(await this.#sendPage(process, ledger, pages, content))) return "superseded";
       const ended = content === undefined || (position === source.pages.length - 1 && !source.endsEmpty);
       const next = await runs.progress.checkpoint(run, {
         cursor: ended ? undefined : position + 1,
@@ -408,15 +422,15 @@ export class LedgerWorld {
         items: items + (content?.size ?? 0),
         ended,
       });
-      if (next === undefined) return false;
+      if (next === undefined) return "superseded";
       run = next;
       if (isStopping(run)) {
         await this.#endProduction(process, ledger, run);
-        return false;
+        return "ended";
       }
-      if (!run.checkpoint.ended && this.#chance(20)) return true;
+      if (!run.checkpoint.ended && this.#chance(20)) return "time";
     }
-    return false;
+    return "ended";
   }
 
   async #endProduction(process: Process, ledger: Ledger, run: RunRecord): Promise<void> {
