@@ -175,7 +175,10 @@ export class ActiveRuns {
   }
 }
 
-/** The value of the attribute `change`. Whoever makes a run a member writes a new value, so a reader sees that there is one more. */
+/**
+ * The value of the attribute `change` after a run has become a member by itself. Each write that adds a member changes this
+ * attribute, so a reader can tell that the row has a further member.
+ */
 const changeOf = (id: string, hop: number): string => `${id} ${hop}`;
 
 const isUnchanged = ({ change }: Row): Condition =>

@@ -26,10 +26,10 @@ const HANDOVER_MILLISECONDS = 250;
 /** When the share has become smaller, others wait for the report that says so. */
 const REDUCED_MILLISECONDS = 20;
 
-/** So many slots that a share has gained are filled at once: services accept small bursts. */
+/** When a share gains slots, this many of them are filled at once: services accept small bursts. */
 const FILLED_AT_ONCE = 10;
 
-/** The others are filled within this time at most, if attempts take longer. */
+/** The longest time within which the others are filled. It is shorter if attempts are. */
 const LONGEST_FILLING_MILLISECONDS = 1_000;
 
 /** How long a share must have been in force to be tried. */
@@ -425,8 +425,8 @@ export class EnvironmentLimit {
   }
 
   /**
-   * Many attempts that start together are refused by a service that limits a rate. So if a share has gained many slots, these are filled
-   * within the mean duration of an attempt, as they become free later.
+   * A service that limits a rate refuses many attempts that start together. So if a share has gained many slots, they are filled
+   * within the mean duration of an attempt: this is how they become free later.
    */
   #fill(now: number, milliseconds: number | undefined): void {
     const before = this.#filling;
@@ -446,7 +446,7 @@ export class EnvironmentLimit {
   /** When the next slot may be used, as far as the share has gained slots. */
   #filledAt(now: number): number {
     const filling = this.#filling;
-    if (filling === undefined || this.#inFlight + 1 <= this.#filled(now, filling) + 1) return now;
+    if (filling === undefined || this.#inFlight <= this.#filled(now, filling)) return now;
     const { from, slots, since, milliseconds } = filling;
     return since + (milliseconds * (this.#inFlight - from)) / Math.max(1, slots - from);
   }

@@ -16,37 +16,37 @@ const NO_WAIT = 1.1;
 /** How much the level grows while no attempt waits. */
 const GROWTH = 1.5;
 
-/** A level is judged by at least this many attempts, */
+/** The fewest attempts that show how the service works at a level. */
 const FEWEST = 20;
-/** and for this many times their mean duration, */
+/** The shortest time at a level, as a multiple of the mean duration of an attempt. */
 const DURATIONS = 2;
-/** or by those of this time, if the service is slow. */
+/** After this time, fewer attempts and a shorter time than these are enough: the service is slow. */
 const MOST_SECONDS = 10;
 const NOTHING: SlowSum = { count: 0, milliseconds: 0, seconds: 0 };
 
-/** The part of the best mean duration below which half of the slots shows a better one. */
+/** If the mean duration with half of the slots is below this part of the best one, it is a better one. */
 const SHORTER = 0.9;
 
-/** The part of the slots that must be in use before there are more. */
+/** The level grows only while this part of the slots is in use. */
 const LEAST_USE = 0.7;
 
-/** The weight of the newest mean in the smooth one: one for this many attempts, */
+/** In the moving average, the newest mean has the weight 1 if it is of this many attempts, and less if it is of fewer. */
 const SMOOTH_COUNT = 200;
-/** but at most this. */
+/** The largest weight of the newest mean. */
 const MOST_WEIGHT = 0.3;
 
 /** About how long an epoch lasts. */
 const EPOCH_MILLISECONDS = 1_000;
 
-/** An epoch whose reports tell of less than this part of its time does not show the throughput. */
+/** If the reports of an epoch are about less than this part of its time, its own length is used instead. */
 const LEAST_HELD = 0.3;
 
 /**
- * After this many tested levels, the best duration is looked for again: chance may have ended the first search too early. Each search
- * that finds nothing better doubles the number,
+ * After this many tested levels, the controller looks for the best duration again: chance may have ended the first search too
+ * early. Each search that finds nothing better doubles the number.
  */
 const FIRST_REFRESH = 15;
-/** up to this one: the service may have changed. */
+/** The largest such number. The controller never stops looking, because the service may change. */
 const LAST_REFRESH = 120;
 
 /**

@@ -113,7 +113,7 @@ describe("the source of a run", () => {
   });
 });
 
-test("whoever wants to know gets each run that the ledger returns, and nothing about an unknown one", async () => {
+test("the listener receives each run that the ledger returns, and nothing about an unknown run", async () => {
   const found = { id: "a", status: "running", checkpoint: { ended: false } } as RunRecord;
   const onAnswer = vi.fn();
   const watch = new RunWatch({ find: async (id) => (id === "a" ? found : undefined) }, () => 0, onAnswer);
