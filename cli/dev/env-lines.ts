@@ -74,5 +74,8 @@ function problemOf(name: string, value: string): string[] {
       `the value of ${name} has ${lines.length} lines, and one of them sets a variable: close the quote of ${name}`,
     ];
   }
-  return /^["'`]/.test(value) ? [`the value of ${name} begins with a quote that is not closed: close it`] : [];
+  // A value such as '"x"' has quotes of its own.
+  return /^(["'`])(?!.*\1)/s.test(value)
+    ? [`the value of ${name} begins with a quote that is not closed: close it`]
+    : [];
 }

@@ -52,6 +52,7 @@ test.each([
   ["A=x\nA = #secret\nB=#C", { A: "", B: "" }, []],
   ["A='it''secret'\n", { A: "it" }, ["line 1: the value of A ends at its second quote"]],
   ['A="x" secret\nB="y" # C\nC=`z`#C\n', { A: "x", B: "y", C: "z" }, ["line 1: the value of A ends at its second"]],
+  ["A='\"secret\"'\nB=`'\n'`\n", { A: '"secret"', B: "'\n'" }, []],
   ["A=x#secret\nA=y\n", { A: "y" }, []],
   ["A='\nB=x#y\n'\n", { A: "\nB=x#y\n" }, ["the value of A has 3 lines"]],
 ])("of %j, what sets no variable or another one is told, without its value", (text, expected, told) => {
