@@ -28,11 +28,16 @@ export interface SourceShape {
 export const sourcePagesOfPartition = ({ items, itemsPerSourcePage, partitions }: SourceShape): number =>
   Math.max(1, Math.ceil(items / partitions / itemsPerSourcePage));
 
+/** How many items a page of the source has, counted from 0 in its partition. */
+export function itemsOfSourcePage({ items, itemsPerSourcePage, partitions }: SourceShape, page: number): number {
+  return Math.min(itemsPerSourcePage, Math.max(0, items / partitions - page * itemsPerSourcePage));
+}
+
 /** How many pages the ledger of a run has. */
 export function countLedgerPages(shape: SourceShape): number {
-  const { items, itemsPerSourcePage, partitions } = shape;
-  const ofPartition = items / partitions;
-  const first = ledgerPages(Math.min(ofPartition, itemsPerSourcePage), true).length;
-  const others = (sourcePagesOfPartition(shape) - 1) * ledgerPages(itemsPerSourcePage, false).length;
-  return partitions * (first + others);
+  const last = sourcePagesOfPartition(shape) - 1;
+  const pagesOf = (page: number) => ledgerPages(itemsOfSourcePage(shape, page), page === 0).length;
+  // All pages between the first one and the last one have the same size.
+  const between = Math.max(0, last - 1) * ledgerPages(shape.itemsPerSourcePage, false).length;
+  return shape.partitions * (pagesOf(0) + between + (last > 0 ? pagesOf(last) : 0));
 }

@@ -1,4 +1,4 @@
-import { ledgerPages, type SourceShape, sourcePagesOfPartition } from "./ledger-pages.ts";
+import { itemsOfSourcePage, ledgerPages, type SourceShape, sourcePagesOfPartition } from "./ledger-pages.ts";
 import type { ModelledQueue } from "./modelled-queue.ts";
 import { REQUEST_MILLISECONDS } from "./request-time.ts";
 import type { VirtualClock } from "./virtual-clock.ts";
@@ -88,7 +88,7 @@ export class ModelledSource {
       const readAt = this.#clock.now;
       const isLast = page + 1 >= sourcePagesOfPartition(this.#options);
       const sending: Sending = {
-        sizes: [...ledgerPages(this.#itemsOf(page), page === 0)],
+        sizes: [...ledgerPages(itemsOfSourcePage(this.#options, page), page === 0)],
         checkpointedAt,
         goOn: () => {
           if (!isLast) this.#read(page + 1, readAt, sending.checkpointedAt);
@@ -97,11 +97,6 @@ export class ModelledSource {
       };
       this.#send(sending);
     });
-  }
-
-  #itemsOf(page: number): number {
-    const { items, itemsPerSourcePage, partitions } = this.#options;
-    return Math.min(itemsPerSourcePage, Math.max(0, items / partitions - page * itemsPerSourcePage));
   }
 
   /** The steps are those of `PagePipeline`: a page is written while the messages of the page before are sent. */

@@ -1,6 +1,11 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { countLedgerPages, ledgerPages, sourcePagesOfPartition } from "../../../../../cli/plan/model/ledger-pages.ts";
+import {
+  countLedgerPages,
+  itemsOfSourcePage,
+  ledgerPages,
+  sourcePagesOfPartition,
+} from "../../../../../cli/plan/model/ledger-pages.ts";
 import { toSource } from "../../../../../shared/index.ts";
 import { chunks } from "../../../../../shared/producer/chunks.ts";
 
@@ -25,11 +30,13 @@ async function producedPages(items: number, itemsPerSourcePage: number): Promise
 test("the model of the plan divides pages of a source as the producer does", async () => {
   await fc.assert(
     fc.asyncProperty(fc.nat({ max: 1_500 }), fc.integer({ min: 1, max: 700 }), async (items, itemsPerSourcePage) => {
-      const pages = sourcePagesOfPartition({ items, itemsPerSourcePage, partitions: 1 });
-      const modelled = Array.from({ length: pages }, (_, page) =>
-        ledgerPages(Math.min(itemsPerSourcePage, items - page * itemsPerSourcePage), page === 0),
+      const shape = { items, itemsPerSourcePage, partitions: 1 };
+      const modelled = Array.from({ length: sourcePagesOfPartition(shape) }, (_, page) =>
+        ledgerPages(itemsOfSourcePage(shape, page), page === 0),
       ).flat();
-      expect(modelled).toEqual(await producedPages(items, itemsPerSourcePage));
+      const produced = await producedPages(items, itemsPerSourcePage);
+      expect(modelled).toEqual(produced);
+      expect(countLedgerPages(shape)).toBe(produced.length);
     }),
     { numRuns: 100 },
   );
