@@ -21,6 +21,9 @@ const BINARY = [
 /** A character that is not ASCII, in UTF-8. */
 const LETTER = /[^\0-\u007f\ufffd]/gu;
 
+/** So many bytes are decoded at a time, because a string has at most 512 MiB. */
+const CHUNK_BYTES = 1_048_576;
+
 /** What a decoder writes for bytes that are not UTF-8. */
 const DAMAGED = "\ufffd";
 
@@ -46,11 +49,25 @@ export function encodingOf(content: Uint8Array): CsvEncoding {
  */
 function asciiBased(content: Uint8Array): Omit<CsvEncoding, "markBytes"> {
   if (isUtf8(content)) return { name: "utf-8" };
-  const text = new TextDecoder("utf-8").decode(content);
-  const damaged = text.split(DAMAGED).length - 1;
-  if ((text.match(LETTER)?.length ?? 0) <= damaged) return { name: "windows-1252" };
-  return { name: "utf-8", damagedLine: text.slice(0, text.indexOf(DAMAGED)).split(/\r\n|\r|\n/).length };
+  const decoder = new TextDecoder("utf-8");
+  let letters = 0;
+  let damaged = 0;
+  let damagedLine = 1;
+  let line = 1;
+  for (let from = 0; from < content.length; from += CHUNK_BYTES) {
+    const end = from + CHUNK_BYTES;
+    const text = decoder.decode(content.subarray(from, end), { stream: end < content.length });
+    const [intact = "", ...others] = text.split(DAMAGED);
+    if (damaged === 0) damagedLine = line + lineEnds(intact);
+    damaged += others.length;
+    letters += text.match(LETTER)?.length ?? 0;
+    const isDivided = text.endsWith("\r") && content[end] === "\n".charCodeAt(0);
+    line += lineEnds(text) - (isDivided ? 1 : 0);
+  }
+  return letters <= damaged ? { name: "windows-1252" } : { name: "utf-8", damagedLine };
 }
+
+const lineEnds = (text: string): number => text.match(/\r\n|\r|\n/g)?.length ?? 0;
 
 /** UTF-16 without a byte order mark: one byte of each ASCII character is 0, always on the same side. */
 function utf16Of(sample: Uint8Array): Omit<CsvEncoding, "markBytes"> | undefined {

@@ -8,6 +8,9 @@ import type { OwnCsv } from "./source-kind.ts";
 /** Where the guide is, in a project with the library. */
 const GUIDE = "node_modules/sluice/docs/guides/sources.md#csv-files";
 
+/** The header and the first row are looked for in so many bytes. A string has at most 512 MiB. */
+const START_BYTES = 1_048_576;
+
 const CORRECT = `Correct the line, or begin with the sample and read ${GUIDE}`;
 
 /**
@@ -24,7 +27,8 @@ export function readOwnCsv(path: string): OwnCsv {
   }
   if (content.length === 0) throw new InitError(`${resolve(path)} is empty: give a file with a header after --file`);
   const encoding = encodingIn(content, path);
-  const text = new TextDecoder(encoding.name).decode(content.subarray(encoding.markBytes));
+  const { markBytes } = encoding;
+  const text = new TextDecoder(encoding.name).decode(content.subarray(markBytes, markBytes + START_BYTES));
   const { separator, table, line } = withoutSeparatorLine(text);
   const firstLine = table.slice(0, table.search(/[\r\n]|$/));
   const delimiter = separator ?? delimiterOf(firstLine);

@@ -222,6 +222,19 @@ describe("an own CSV file", () => {
     expect(read("test/own.test.ts")).toContain('"name": "Jörg",\n');
   });
 
+  test("is decoded in small parts, so it may be longer than a string", async () => {
+    using decode = vi.spyOn(TextDecoder.prototype, "decode");
+    // The header has 17 bytes, and each line has 16, so the first part ends between CR and LF.
+    const text = `id,name,cityname\n${"12,Jörg,Köln\r\n".repeat(200_000)}`;
+    const content = Buffer.concat([Buffer.from(text), Buffer.from("Jörg", "latin1")]);
+    expect([...content.subarray(1_048_575, 1_048_577)]).toEqual([13, 10]);
+    writeFileSync(join(folder, "own.csv"), content);
+    const { notes } = await write({ file: join(folder, "own.csv") });
+    expect(notes[0]).toMatch(/^own\.csv is UTF-8, except for some bytes: the first are in line 200002\./);
+    const sizes = decode.mock.calls.map(([part]) => part?.byteLength ?? 0);
+    expect(Math.max(...sizes)).toBe(1_048_576);
+  });
+
   test.each([
     [",name\n1,Ada\n", 'own.csv has no name for column 1. In the workflow its name is ""', { "": "1", name: "Ada" }],
     ["name;\nAda;\n", 'own.csv has no name for column 2. In the workflow its name is ""', { name: "Ada", "": "" }],
