@@ -24,13 +24,22 @@ const PREFIX = /^[A-Za-z]([A-Za-z0-9-]*[A-Za-z0-9])?$/;
  */
 const MOST_CHARACTERS = 39;
 
-/** The names that each app has given, with the account and the region of the stack. */
-const given = new WeakMap<IConstruct, Set<string>>();
+/**
+ * Parts of a workflow that have dead letters of their own: `acme-cities-control-dead-letters`, which would also be the name of the
+ * dead letters of a workflow `cities-control`.
+ */
+const WITH_DEAD_LETTERS = ["control", "schedule"] as const;
+
+/** The bases that each app has given, by the account and the region of the stack with the base in lower case. */
+const given = new WeakMap<IConstruct, Map<string, string>>();
+
+/** The names, in lower case, that another workflow cannot have as its base. */
+const takenBy = (base: string): readonly string[] => [base, ...WITH_DEAD_LETTERS.map((part) => `${base}-${part}`)];
 
 /**
  * The part with which the names of a workflow's resources begin: `<prefix>-<workflow>`.
  *
- * @throws {ConfigurationError} The prefix is invalid, too long, or the app has the same names in the same account and region.
+ * @throws {ConfigurationError} The prefix is invalid, too long, or the app has resources of the same name in the same account and region.
  */
 export function nameBase(scope: Construct, workflow: string, prefix: string): string {
   if (typeof prefix !== "string" || Token.isUnresolved(prefix) || !PREFIX.test(prefix)) {
@@ -46,16 +55,20 @@ export function nameBase(scope: Construct, workflow: string, prefix: string): st
         `${show(base)} has ${base.length}, and the names of roles would be too long: shorten the prefix`,
     );
   }
-  const names = given.get(scope.node.root) ?? new Set();
-  given.set(scope.node.root, names);
+  const bases = given.get(scope.node.root) ?? new Map<string, string>();
+  given.set(scope.node.root, bases);
   const { environment } = Stack.of(scope);
-  if (names.has(`${base} ${environment}`)) {
+  // The names of roles are not distinguished by case: https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html
+  const key = `${environment} ${base.toLowerCase()}`;
+  for (const [other, otherBase] of bases) {
+    if (!takenBy(other).includes(key) && !takenBy(key).includes(other)) continue;
+    const named = [...new Set([otherBase, base])].map((each) => show(`${each}-...`)).join(" and ");
     throw new ConfigurationError(
-      `the app has two FanOut constructs whose resources are named ${show(`${base}-...`)} in ${environment}: give one of them ` +
-        "another prefix",
+      `the app has two FanOut constructs whose resources are named ${named} in ${environment}, and some would have the same ` +
+        "name: give one of them another prefix",
     );
   }
-  names.add(`${base} ${environment}`);
+  bases.set(key, base);
   return base;
 }
 

@@ -151,3 +151,27 @@ test("two constructs with the same names in one account and region are refused, 
   // In a stack whose region is known, the names contain it.
   template.hasResourceProperties("AWS::IAM::Role", { RoleName: "acme-cities-consumer-eu-central-1" });
 });
+
+test.for([
+  // IAM does not distinguish names by case.
+  { first: ["acme", "cities"], second: ["Acme", "cities"] },
+  // Both would have an alarm acme-cities-control-dead-letters.
+  { first: ["acme", "cities"], second: ["acme", "cities-control"] },
+  // Both would have a queue acme-cities-schedule-dead-letters.
+  { first: ["acme", "cities-schedule"], second: ["acme", "cities"] },
+] as const)("two constructs that would have a name in common are refused: $first and $second", ({ first, second }) => {
+  const app: App = newApp();
+  const add = ([prefix, name]: readonly [string, string]) =>
+    fanOutIn(new Stack(app, `${prefix}-${name}`), { prefix, options: { name } });
+  expect(() => add(first)).not.toThrow();
+  expect(() => add(second)).toThrow(
+    `two FanOut constructs whose resources are named "${first.join("-")}-..." and "${second.join("-")}-..."`,
+  );
+});
+
+test("two constructs with different workflows and one prefix are accepted", () => {
+  const app: App = newApp();
+  for (const name of ["cities", "cities-producer"]) {
+    expect(() => fanOutIn(new Stack(app, name), { prefix: "acme", options: { name } })).not.toThrow();
+  }
+});
