@@ -1,5 +1,5 @@
 import { PRICES } from "../../shared/aws/prices.ts";
-import { LARGEST_MESSAGE_BYTES } from "../../shared/aws/quotas.ts";
+import { LARGEST_BATCH } from "../../shared/aws/quotas.ts";
 import type { RetryPolicy } from "../../shared/base/retry.ts";
 import type { Topology } from "../../shared/definition/topology.ts";
 import { type FleetCounts, modelFleet } from "./model/fleet-model.ts";
@@ -83,7 +83,6 @@ const PRODUCER_PER_SECOND = 5_000;
 const ENVELOPE_BYTES = 180;
 /** https://aws.amazon.com/sqs/pricing/ */
 const BILLED_BYTES = 65_536;
-const MESSAGES_PER_REQUEST = 10;
 /** https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html */
 const WRITE_UNIT_BYTES = 1_024;
 /** What the limit row has for each environment while a limit is in force. See `docs/guides/costs.md`. */
@@ -213,7 +212,7 @@ function withRamp({ topology: { environments } }: RunToPlan, seconds: number): n
 function delivery(run: RunToPlan, fleet: FleetCounts, seconds: number): PlannedDelivery {
   const { topology, items } = run;
   const messageBytes = run.itemBytes + ENVELOPE_BYTES;
-  const perRequest = Math.max(1, Math.min(MESSAGES_PER_REQUEST, Math.floor(LARGEST_MESSAGE_BYTES / messageBytes)));
+  const perRequest = Math.max(1, Math.min(LARGEST_BATCH.entries, Math.floor(LARGEST_BATCH.bytes / messageBytes)));
   const lanes = lanesOf(run);
   const actions = plannedActions({
     ...{ fleet, topology, seconds, lanes, messagesPerRequest: perRequest },

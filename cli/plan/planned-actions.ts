@@ -1,4 +1,7 @@
+import { MOST_BATCH_GET_KEYS, MOST_DELETED_OBJECTS, MOST_LISTED_KEYS } from "../../shared/aws/quotas.ts";
 import type { Topology } from "../../shared/definition/topology.ts";
+import { PAGES_PER_BLOCK } from "../../shared/ledger/keys.ts";
+import { SAMPLE_MILLISECONDS } from "../../shared/producer/backlog.ts";
 import type { FleetCounts } from "./model/fleet-model.ts";
 
 /** What decides how many requests a run makes. */
@@ -59,14 +62,6 @@ const PER_PARTITION = { updates: 11, reads: 5, depthRequests: 1 } as const;
 
 /** The limit row is updated at most so often in a second. See `docs/internals/limits.md`. */
 const MOST_LIMIT_UPDATES_PER_SECOND = 200;
-/** Pages of the ledger in a block. */
-const PAGES_PER_BLOCK = 1_000;
-/** A producer of several lanes asks again for the queue's depth with the first page after this time. */
-const SAMPLE_SECONDS = 2;
-/** The rows of so many pages are read together when results are compacted. */
-const ROWS_PER_READ = 100;
-const OBJECTS_PER_LISTING = 1_000;
-const DELETED_OBJECTS_PER_REQUEST = 1_000;
 
 /** Counts the requests of a run. */
 export function plannedActions(run: RunInActions): PlannedActions {
@@ -83,7 +78,7 @@ export function plannedActions(run: RunInActions): PlannedActions {
   const samples =
     ONCE.depthRequests +
     partitions * PER_PARTITION.depthRequests +
-    (lanes > 1 ? lanes * Math.floor(readSeconds / Math.max(SAMPLE_SECONDS, run.pageSeconds)) : 0);
+    (lanes > 1 ? lanes * Math.floor(readSeconds / Math.max(SAMPLE_MILLISECONDS / 1_000, run.pageSeconds)) : 0);
   // One more update in each second begins the next epoch.
   const activeSeconds = fleet.environmentMilliseconds / 1_000;
   const limitUpdates = Math.min(activeSeconds + seconds, (MOST_LIMIT_UPDATES_PER_SECOND + 1) * seconds);
@@ -113,13 +108,14 @@ export function plannedActions(run: RunInActions): PlannedActions {
         limitUpdates,
       // With each checkpoint of a partition, its producer reads the status of the run.
       GetItem: ONCE.reads + (partitions === 0 ? 0 : partitions * PER_PARTITION.reads + pages) + fleet.runReads,
-      BatchGetItem: fleet.itemReads + (keepsResults ? Math.ceil(pages / ROWS_PER_READ) : 0),
+      // The compaction of the results reads the rows of many pages together.
+      BatchGetItem: fleet.itemReads + (keepsResults ? Math.ceil(pages / MOST_BATCH_GET_KEYS) : 0),
     },
     s3: {
       PutObject: objects + 2 * parts,
       GetObject: objects + parts,
-      ListObjectsV2: parts * Math.ceil(objects / OBJECTS_PER_LISTING),
-      DeleteObjects: parts * Math.ceil(objects / DELETED_OBJECTS_PER_REQUEST),
+      ListObjectsV2: parts * Math.ceil(objects / MOST_LISTED_KEYS),
+      DeleteObjects: parts * Math.ceil(objects / MOST_DELETED_OBJECTS),
     },
     controlMessages,
     slices,

@@ -102,6 +102,12 @@ export const LARGEST_BATCH_WITHOUT_WINDOW = 10;
 export const MOST_DELETED_OBJECTS = 1_000;
 
 /**
+ * S3: the most keys of one `ListObjectsV2` response.
+ * https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html
+ */
+export const MOST_LISTED_KEYS = 1_000;
+
+/**
  * S3: the smallest part of a multipart upload, except for the last part.
  * https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
  */

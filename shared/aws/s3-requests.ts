@@ -1,11 +1,6 @@
 import type { S3Client, S3ClientConfig } from "@aws-sdk/client-s3";
 import { clientConfig } from "./client-config.ts";
-
-/**
- * S3: the most keys of one `ListObjectsV2` response.
- * https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html
- */
-export const MOST_LISTED_KEYS = 1_000;
+import { MOST_LISTED_KEYS } from "./quotas.ts";
 
 /** How long one request may take, from its start to the last byte of its response. A range of 8 MiB fits into it. */
 const REQUEST_TIMEOUT_MILLISECONDS = 30_000;

@@ -11,7 +11,7 @@ import type { RunStates } from "../ledger/run-states.ts";
 export type RunMode = "work" | "pause" | "drain";
 
 /** If an answer is this old, the ledger is asked again. The old answer is used until the new one arrives. */
-const FRESH_MILLISECONDS = 1_000;
+export const FRESH_MILLISECONDS = 1_000;
 
 /** An answer that is this old is not used any more. So a paused or cancelled run is noticed within this time. */
 export const VALID_MILLISECONDS = 3_000;

@@ -14,6 +14,9 @@ const LONGEST_PAUSE_MILLISECONDS = 60_000;
  */
 const PAUSE_PER_OBSERVATION = 2;
 
+/** How long a lane relies on a sample of the queue's backlog. A producer sends a few thousand messages in a second. */
+export const SAMPLE_MILLISECONDS = 2_000;
+
 /**
  * An older sample is ignored, because the run may have been paused after it. The limit is longer than the longest pause
  * and a few slices.

@@ -1,7 +1,7 @@
 import { type BacklogSample, isStopping, type RunPartition, type RunRecord } from "../ledger/run-record.ts";
 import type { Partition, ReadContext } from "../sources/source.ts";
 import { SourceWait } from "../sources/source-wait.ts";
-import { backlogPauseMilliseconds } from "./backlog.ts";
+import { backlogPauseMilliseconds, SAMPLE_MILLISECONDS } from "./backlog.ts";
 import { sampleBacklog } from "./backlog-sample.ts";
 import { chunks, type Reading } from "./chunks.ts";
 import type { ProducerContext } from "./context.ts";
@@ -91,9 +91,6 @@ async function withoutThrowing<End>(slice: Slice, time: SliceTime, work: () => P
     return time.shutdown?.aborted === true ? { tag: "interrupted" } : { tag: "failed", error, wait: slice.wait };
   }
 }
-
-/** How long a lane relies on a sample of the queue's backlog. A producer sends a few thousand messages in a second. */
-const SAMPLE_MILLISECONDS = 2_000;
 
 class Slice {
   readonly #run: RunRecord;

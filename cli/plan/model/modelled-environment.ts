@@ -1,6 +1,14 @@
+import { LARGEST_BATCH, MOST_RECEIVED_MESSAGES } from "../../../shared/aws/quotas.ts";
 import { backoffMilliseconds } from "../../../shared/base/retry.ts";
+import { LONGEST_WAIT_MILLISECONDS } from "../../../shared/consumer/outcomes/deleter.ts";
+import { SOON_MILLISECONDS } from "../../../shared/consumer/outcomes/page-groups.ts";
 import { mostUnrecorded } from "../../../shared/consumer/outcomes/recording-limits.ts";
-import { QUIET_PART, SHORTEST_QUIET_MILLISECONDS } from "../../../shared/consumer/slots/intake.ts";
+import {
+  ANSWER_MILLISECONDS,
+  QUIET_PART,
+  SHORTEST_QUIET_MILLISECONDS,
+  WAIT_SECONDS,
+} from "../../../shared/consumer/slots/intake.ts";
 import { MeanDuration } from "../../../shared/consumer/slots/mean-duration.ts";
 import { messagesToReceive } from "../../../shared/consumer/slots/refill-policy.ts";
 import type { Fleet } from "./fleet-model.ts";
@@ -9,12 +17,6 @@ import { ModelledRunWatch } from "./modelled-run-watch.ts";
 import { OutcomeGroups } from "./outcome-groups.ts";
 import { REQUEST_MILLISECONDS } from "./request-time.ts";
 
-const POLL_WAIT_MILLISECONDS = 1_000;
-/** A queue that holds messages answers within this time. */
-const ANSWER_MILLISECONDS = 10;
-const SOON_MILLISECONDS = 15;
-const DELETE_WAIT_MILLISECONDS = 250;
-const ENTRIES_PER_REQUEST = 10;
 /** What is known of an item is in the row of its page and in a row of its own. */
 const ROWS_OF_ITEM = 2;
 /** SQS has whole seconds only. */
@@ -101,7 +103,7 @@ export class ModelledEnvironment {
     this.#batch = batch.length;
     this.#begunAt = clock.now;
     this.#refillUntil = clock.now + topology.consumer.refillSeconds * 1_000;
-    this.#isQueueLow = batch.length < ENTRIES_PER_REQUEST;
+    this.#isQueueLow = batch.length < MOST_RECEIVED_MESSAGES;
     this.#wasEmpty = false;
     this.#mean = new MeanDuration();
     this.#backlog = this.#newBacklog();
@@ -110,7 +112,7 @@ export class ModelledEnvironment {
       this.#receive(batch);
       return;
     }
-    counts.visibilityChanges += Math.ceil(batch.length / ENTRIES_PER_REQUEST);
+    counts.visibilityChanges += Math.ceil(batch.length / LARGEST_BATCH.entries);
     this.#lookingUp = batch.length;
     this.#runWatch.noteMessages();
     // More messages follow a full batch.
@@ -198,13 +200,13 @@ export class ModelledEnvironment {
     const { counts, clock, queue } = this.#fleet;
     queue.delete(items);
     this.#toDelete += items;
-    while (this.#toDelete >= ENTRIES_PER_REQUEST) {
-      this.#toDelete -= ENTRIES_PER_REQUEST;
+    while (this.#toDelete >= LARGEST_BATCH.entries) {
+      this.#toDelete -= LARGEST_BATCH.entries;
       counts.deletes++;
       this.#deleteDueAt = undefined;
     }
     if (this.#toDelete === 0 || this.#deleteDueAt !== undefined) return;
-    const due = clock.now + DELETE_WAIT_MILLISECONDS;
+    const due = clock.now + LONGEST_WAIT_MILLISECONDS;
     this.#deleteDueAt = due;
     clock.at(due, () => {
       if (this.#deleteDueAt === due) this.#deleteRest();
@@ -268,7 +270,7 @@ export class ModelledEnvironment {
     this.#isWorking = false;
     this.#quietAt = undefined;
     this.#backlog.end();
-    counts.mappingRequests += 1 + Math.ceil(this.#batch / ENTRIES_PER_REQUEST);
+    counts.mappingRequests += 1 + Math.ceil(this.#batch / LARGEST_BATCH.entries);
     counts.environmentMilliseconds += clock.now + REQUEST_MILLISECONDS - this.#begunAt;
     this.#after(REQUEST_MILLISECONDS, () => this.waitForBatch());
   }
@@ -333,7 +335,7 @@ export class ModelledEnvironment {
     const { clock, topology } = this.#fleet;
     if (this.#isQueueLow || !this.#isBusy) return false;
     if (clock.now >= this.#refillUntil - topology.consumer.refillWaitingSeconds * 1_000) return false;
-    if (slots - this.#attempting - this.#withoutSlot - this.#requested >= ENTRIES_PER_REQUEST) return false;
+    if (slots - this.#attempting - this.#withoutSlot - this.#requested >= MOST_RECEIVED_MESSAGES) return false;
     return this.#backlog.fillsSlots(topology.concurrency, this.#meanMilliseconds, this.#runWatch.isProducing);
   }
 
@@ -354,7 +356,7 @@ export class ModelledEnvironment {
       mayPrefetch: this.#mayPrefetch(slots),
       isQuiet,
     });
-    const wait = this.#isBusy || isProducing ? POLL_WAIT_MILLISECONDS : 0;
+    const wait = this.#isBusy || isProducing ? WAIT_SECONDS * 1_000 : 0;
     for (const most of requests) this.#request(most, wait);
   }
 

@@ -1,8 +1,6 @@
-import { VALID_MILLISECONDS } from "../../../shared/consumer/run-watch.ts";
+import { FRESH_MILLISECONDS, VALID_MILLISECONDS } from "../../../shared/consumer/run-watch.ts";
 import type { Fleet } from "./fleet-model.ts";
 import { REQUEST_MILLISECONDS } from "./request-time.ts";
-
-const FRESH_MILLISECONDS = 1_000;
 
 /** What an environment knows of its run, in simulated time. The rules are those of `RunWatch`, whose answers it does not need. */
 export class ModelledRunWatch {
@@ -20,7 +18,7 @@ export class ModelledRunWatch {
     return this.#fleet.clock.now - this.#producingAt < VALID_MILLISECONDS;
   }
 
-  /** Call it when messages arrive, and when one has waited for its slot. The ledger is asked about the run once a second. */
+  /** Call it when messages arrive, and when one has waited for its slot. The ledger is asked about the run again when its answer is no longer fresh. */
   noteMessages(): void {
     const { clock, counts, pages } = this.#fleet;
     const { now } = clock;

@@ -1,3 +1,4 @@
+import { LARGEST_BATCH } from "../../../shared/aws/quotas.ts";
 import { itemsOfSourcePage, ledgerPages, type SourceShape, sourcePagesOfPartition } from "./ledger-pages.ts";
 import type { ModelledQueue } from "./modelled-queue.ts";
 import { REQUEST_MILLISECONDS } from "./request-time.ts";
@@ -18,7 +19,6 @@ export interface ModelledSourceOptions extends SourceShape {
 const PARTITION_MILLISECONDS = 16 * REQUEST_MILLISECONDS;
 /** The requests before the source is read: the start of the run. */
 const START_MILLISECONDS = 3 * REQUEST_MILLISECONDS;
-const MESSAGES_PER_REQUEST = 10;
 
 /** The pages of a partition that a lane sends, one after the other. */
 interface Sending {
@@ -115,8 +115,8 @@ export class ModelledSource {
     const messages = this.#messagesOf(size);
     const writtenAt = this.#clock.now + REQUEST_MILLISECONDS;
     this.#clock.at(writtenAt + REQUEST_MILLISECONDS / 2, () => {
-      for (let from = 0; from < messages.length; from += MESSAGES_PER_REQUEST)
-        this.#queue.send(messages.slice(from, from + MESSAGES_PER_REQUEST));
+      for (let from = 0; from < messages.length; from += LARGEST_BATCH.entries)
+        this.#queue.send(messages.slice(from, from + LARGEST_BATCH.entries));
     });
     const before = sending.checkpointedAt;
     sending.checkpointedAt = Math.max(writtenAt + REQUEST_MILLISECONDS, before) + REQUEST_MILLISECONDS;

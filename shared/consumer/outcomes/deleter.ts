@@ -6,7 +6,7 @@ import type { TaskLogger } from "../../base/task.ts";
  * How long a message may wait to be deleted with others. If the consumer ends before that, the next consumer that
  * receives the message finds its item settled.
  */
-const LONGEST_WAIT_MILLISECONDS = 250;
+export const LONGEST_WAIT_MILLISECONDS = 250;
 
 /** The next consumer that receives these messages finds their items settled, and deletes the messages. */
 const NOT_DELETED = "settled messages could not be deleted, so they will be received again";

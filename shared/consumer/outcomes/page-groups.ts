@@ -29,7 +29,8 @@ interface OpenGroup<Item> {
  */
 export type RecordingPace = "together" | "soon" | "now";
 
-const SOON_MILLISECONDS = 15;
+/** The wait of the pace `soon`. */
+export const SOON_MILLISECONDS = 15;
 
 export interface PageGroupsOptions<Item> {
   /** How long an outcome may wait while attempts run, in milliseconds. Default: `SHORTEST_WAIT_MILLISECONDS`. */

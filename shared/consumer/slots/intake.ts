@@ -44,10 +44,10 @@ export interface Receiver {
 }
 
 /** How long SQS may wait for messages. A request is never aborted, because the messages that it received would stay hidden. */
-const WAIT_SECONDS = 1;
+export const WAIT_SECONDS = 1;
 
 /** A queue that holds messages usually answers within this time. */
-const ANSWER_MILLISECONDS = 10;
+export const ANSWER_MILLISECONDS = 10;
 
 /**
  * If no slot becomes free for this part of a task's mean duration, the consumer fills up its prefetched messages. If tasks end
