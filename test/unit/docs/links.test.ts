@@ -33,8 +33,23 @@ function brokenLinks({ path, text }: Page): readonly string[] {
     });
 }
 
+/** A file or folder of the code, by its path from the root of the repository: `shared/ledger/roll-up.ts`, `shared/ledger/`. */
+const CODE =
+  /`((?:bench|biome-rules|cli|create-sluice|functions|infra|local|shared|test|tools|types|ui)\/[\w./-]*(?:\/|\.\w+))`/g;
+
+/** The files and folders of the code that a page names and that do not exist. */
+const missingCode = ({ path, text }: Page): readonly string[] =>
+  [...proseOf({ path, text }).matchAll(CODE)]
+    .flatMap(([, code = ""]) => code)
+    .filter((code) => !existsSync(join(ROOT, code)))
+    .map((code) => `${path}: ${code} is missing`);
+
 test("every relative link leads to a file and a heading that exist", () => {
   expect(pages.flatMap(brokenLinks)).toEqual([]);
+});
+
+test("every file and folder of the code that a page names exists", () => {
+  expect(pages.flatMap(missingCode)).toEqual([]);
 });
 
 test("the index of the documentation links to every page", () => {
@@ -61,4 +76,12 @@ describe("a broken link", () => {
   test("is not looked for in a block of code", () => {
     expect(broken("```md\n[a](nowhere.md)\n```")).toEqual([]);
   });
+});
+
+test("a file or a folder of the code that is missing is found", () => {
+  const text = "`shared/ledger/roll-up.ts` and `cli/` exist, but `shared/none.ts` and `test/none/` do not.";
+  expect(missingCode({ path: "docs/README.md", text })).toEqual([
+    "docs/README.md: shared/none.ts is missing",
+    "docs/README.md: test/none/ is missing",
+  ]);
 });
