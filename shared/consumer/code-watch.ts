@@ -28,8 +28,7 @@ export class CodeWatch {
 
   /** Compares the code of a run that the ledger has just returned. */
   readonly note = (run: RunRecord): void => {
-    if (this.#version === undefined || this.#known.has(run.id)) return;
-    this.#remember(run.id, Promise.resolve(run));
+    if (!this.#known.has(run.id)) this.#remember(run.id, Promise.resolve(run));
   };
 
   /** How the code has changed since the run began. `undefined`: it has not, or this is not known. */
@@ -46,15 +45,14 @@ export class CodeWatch {
   }
 
   #compare(run: RunRecord | undefined): CodeChange | undefined {
-    const from = run?.codeVersion;
     const to = this.#version;
-    if (run === undefined || from === undefined || to === undefined || from === to) return undefined;
+    if (run?.codeVersion === undefined || to === undefined || run.codeVersion === to) return undefined;
     // The note is for people. The run does not depend on it.
     if (run.codeChange?.version !== to) {
       const noted = this.#runs.noteCode(run.id, to).catch(() => {});
       this.#noting = Promise.all([this.#noting, noted]).then(() => {});
     }
-    return { from, to };
+    return { from: run.codeVersion, to };
   }
 
   /**

@@ -245,7 +245,7 @@ export class Consumer {
       item,
       state,
       mode,
-      pausedMilliseconds: mode === "pause" ? this.#runWatch.pausedMilliseconds(item.envelope.run) : 0,
+      pausedMilliseconds: this.#runWatch.pausedMilliseconds(item.envelope.run),
       now: now(),
       attempts: workflow.retry.attempts,
       beginsBy: inHand.delivery.beginsBy,
@@ -277,9 +277,8 @@ export class Consumer {
     switch (attempted.tag) {
       case "attempted": {
         const { outcome, failures } = attempted;
-        // Only crashes that were counted just now change the failures.
-        const before = failures === state.failures ? state : { ...state, failures };
-        return { tag: "attempted", item, state: before, attempt: outcome };
+        // Crashes that were counted just now are among the failures.
+        return { tag: "attempted", item, state: { ...state, failures }, attempt: outcome };
       }
       case "exhausted":
         return { tag: "dead", item, reason: "exhausted", history: { ...state, failures: attempted.failures } };

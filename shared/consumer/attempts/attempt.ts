@@ -123,8 +123,7 @@ export async function runAttempt(attempt: Attempt): Promise<AttemptOutcome> {
       },
       async (thrown) => {
         ended = { thrown };
-        const completion = errorMessageCompletion(thrown);
-        if (completion !== undefined) await completion;
+        await errorMessageCompletion(thrown);
         race.fail(thrown);
       },
     )

@@ -132,13 +132,13 @@ export class FailedAttempts {
   }
 
   /** Adds to the failure of an invalid item that the run began with other code, whose schema may have accepted the item. */
-  async #withCodeChange(failure: Failure, { envelope }: ItemMessage, room: number | undefined): Promise<Failure> {
+  async #withCodeChange(failure: Failure, { envelope }: ItemMessage, room: number): Promise<Failure> {
     const change = await this.#options.codeWatch?.changeSince(envelope.run);
     if (change === undefined) return failure;
     const note =
       ` (the run began with code version ${change.from}, and version ${change.to} rejects this item. If the schema became ` +
       "stricter by mistake, deploy a correction and redrive the item)";
-    const message = room === undefined ? failure.message : cut(failure.message, Math.max(0, room - note.length));
+    const message = cut(failure.message, Math.max(0, room - note.length));
     return { ...failure, message: message + note };
   }
 

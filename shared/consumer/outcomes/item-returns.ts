@@ -37,7 +37,7 @@ export class ItemReturns {
     state,
     afterMilliseconds: milliseconds,
     isWithoutSlot,
-  }: Returned): Promise<Disposition> {
+  }: Omit<Returned, "tag">): Promise<Disposition> {
     const { ledger } = this.#options;
     const receive = receiveOf(item);
     // A message without a slot may return very often, so its record has the same size for any number of receives.

@@ -50,7 +50,7 @@ export function nextStep(situation: Situation): NextStep {
   if (waitMilliseconds > EARLY_MILLISECONDS) return putBack(waitMilliseconds);
   if (situation.isRetired === true) return putBack(0);
   // Tasks took longer than before, or the ledger did: another environment makes the attempt.
-  if (situation.beginsBy !== undefined && now > situation.beginsBy) return putBack(tooLateDelay(receiveOf(item)));
+  if (now > (situation.beginsBy ?? Number.POSITIVE_INFINITY)) return putBack(tooLateDelay(receiveOf(item)));
   return { tag: "attempt", state };
 }
 

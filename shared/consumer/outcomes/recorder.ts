@@ -141,10 +141,10 @@ export class Recorder {
 
   #pendingResult({ envelope }: ItemMessage, attempts: number, attempt: Succeeded): PendingResult | undefined {
     const { result, endedAt } = attempt;
-    if (result === undefined || this.#results === undefined) return undefined;
+    if (result === undefined) return undefined;
     const { index, epoch, redriveGeneration: generation, ...page } = addressOf(envelope);
     const include = this.#options.workflow.results?.include ?? [];
-    return this.#results.add(page, {
+    return this.#results?.add(page, {
       ...{ epoch, index, generation, result },
       ...(include.includes("attempts") && { attempts }),
       ...(include.includes("finishedAt") && { finishedAt: new Date(endedAt).toISOString() }),
@@ -159,7 +159,7 @@ export class Recorder {
   async #returnUnstored(item: ItemMessage, state: PendingState): Promise<Disposition> {
     this.#options.metrics.count("resultsNotStored", 1);
     const afterMilliseconds = outageDelay(receiveOf(item), this.#options.random());
-    return await this.#returns.withoutAttempt({ tag: "returned", item, state, afterMilliseconds });
+    return await this.#returns.withoutAttempt({ item, state, afterMilliseconds });
   }
 
   #writeSuccesses(
