@@ -77,6 +77,22 @@ describe("a task", () => {
     }
   });
 
+  test("that fails while the text of its error is still being read fails with the whole text", async () => {
+    const { promise, resolve } = Promise.withResolvers<string>();
+    const outcome = run(() => {
+      const error = new Error("the service answered 500");
+      completeErrorMessageLater(error, promise);
+      throw error;
+    });
+    await vi.advanceTimersByTimeAsync(1_000);
+    resolve("the service answered 500: out of paper");
+    const { thrown, endedAt } = failed(await outcome);
+    expect({ message: thrown.message, endedAt }).toEqual({
+      message: "the service answered 500: out of paper",
+      endedAt: 1_001_000,
+    });
+  });
+
   test("is measured", async () => {
     const outcome = run(() => new Promise((resolve) => setTimeout(resolve, 1_500)));
     await vi.advanceTimersByTimeAsync(1_500);

@@ -1,7 +1,9 @@
+import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { beforeEach, describe, expect, test } from "vitest";
 import * as z from "zod";
 import { CodeWatch } from "../../../shared/consumer/code-watch.ts";
 import { RunWatch } from "../../../shared/consumer/run-watch.ts";
+import { PermanentError } from "../../../shared/index.ts";
 import { Ledger } from "../../../shared/ledger/ledger.ts";
 import { ConsumerWorld, RUN } from "../../helpers/consumer-world.ts";
 import { FaultyStore } from "../../helpers/faulty-store.ts";
@@ -38,6 +40,18 @@ describe("a run", () => {
     // Another process of the same code writes nothing.
     new CodeWatch(runs, "v2").note(await runs.get(RUN));
     await watch.changeSince(RUN);
+    expect(store.updates).toHaveLength(1);
+  });
+
+  test("is noted once, also if the ledger returns it again before the note is written", async () => {
+    const run = await begin("v1");
+    const watch = new CodeWatch(runs, "v2");
+    store.updates.length = 0;
+    watch.note(run);
+    watch.note(run);
+    await watch.settled();
+    watch.note(run);
+    await watch.settled();
     expect(store.updates).toHaveLength(1);
   });
 
@@ -91,10 +105,14 @@ describe("a run", () => {
 describe("an item that is invalid", () => {
   const item = z.object({ name: z.string().max(3) });
 
-  async function messageOf(began: string | undefined, works: string): Promise<string | undefined> {
+  async function messageOf(
+    began: string | undefined,
+    works: string,
+    schema: StandardSchemaV1 = item,
+  ): Promise<string | undefined> {
     const world = await ConsumerWorld.of([{ name: "Bern" }]);
     if (began !== undefined) await world.store.update({ pk: `run#${RUN}`, sk: "run" }, { set: { codeVersion: began } });
-    await world.consume({ item }, world.messages(), { codeWatch: new CodeWatch(world.runs, works) });
+    await world.consume({ item: schema }, world.messages(), { codeWatch: new CodeWatch(world.runs, works) });
     const [deadLetter] = world.deadLetters;
     expect(deadLetter?.dead.reason).toBe("invalid item");
     return deadLetter?.dead.failures[0]?.message;
@@ -106,10 +124,26 @@ describe("an item that is invalid", () => {
     );
   });
 
+  test("has a message that is no longer than that of another item, even with the note", async () => {
+    const issues = [{ message: "x".repeat(100_000) }];
+    const schema = { "~standard": { version: 1, vendor: "test", validate: () => ({ issues }) } } as const;
+    const [plain = "", noted = ""] = [await messageOf("v1", "v1", schema), await messageOf("v1", "v2", schema)];
+    expect(noted).toMatch(/^the item fails the workflow's schema: x+… .*redrive the item\)$/);
+    expect(Buffer.byteLength(noted)).toBeLessThanOrEqual(Buffer.byteLength(plain));
+  });
+
   test("for the code of its run has no such note", async () => {
     expect(await messageOf("v1", "v1")).not.toContain("code version");
     expect(await messageOf(undefined, "v2")).not.toContain("code version");
   });
+});
+
+test("An attempt that fails for another reason than its schema has no note about the code", async () => {
+  const world = await ConsumerWorld.of(["a"]);
+  await world.store.update({ pk: `run#${RUN}`, sk: "run" }, { set: { codeVersion: "v1" } });
+  const task = () => Promise.reject(new PermanentError("no"));
+  await world.consume({ task }, world.messages(), { codeWatch: new CodeWatch(world.runs, "v2") });
+  expect(world.deadLetters[0]?.dead.failures.map(({ message }) => message)).toEqual(["no"]);
 });
 
 describe("the memory of a watch", () => {

@@ -156,6 +156,12 @@ describe("the attempt of a suspect", () => {
     });
   });
 
+  test("runs alone again after it ran alone and its consumer ended", async () => {
+    const { attempt } = await suspecting();
+    expect(await attempt(0, 3, pending({ 2: "alone" }))).toMatchObject(attempted);
+    expect(isolation.run).toHaveBeenCalledExactlyOnceWith(expect.anything(), true);
+  });
+
   test("counts as crashed if it ran alone and its consumer ended", async () => {
     const { attempt, recorded } = await suspecting();
     const outcome = await attempt(0, 5, pending({ 1: "returned", 2: "isolated", 3: "alone", 4: "alone" }));
@@ -291,6 +297,16 @@ describe("a consumer", () => {
     expect(world.sqs.visibilities.filter(({ receiptHandle }) => receiptHandle === "handle-2").at(-1)?.seconds).toBe(0);
     expect(world.sqs.visibilities.filter(({ receiptHandle }) => receiptHandle === "handle-0").at(-1)?.seconds).toBe(8);
     expect(world.deadLetters).toEqual([]);
+  });
+
+  test("that cannot start several processes retires once", async () => {
+    const world = await ConsumerWorld.of([..."ab"]);
+    isolation.isReady = false;
+    isolation.run.mockResolvedValue({ tag: "not started", error: new Error("spawn EMFILE") });
+    await world.consume({}, world.messages({ receiveCount: 2 }), { memoryMb: 1_024 });
+    expect(isolation.run).toHaveBeenCalledTimes(2);
+    expect(world.metrics.counts).toEqual({ environmentsRetired: 1 });
+    expect(world.logger.lines).toHaveLength(1);
   });
 
   test("that receives no messages itself deletes the done messages of its batch before it retires", async () => {

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import * as z from "zod";
 import { PrivateChannel } from "../../../shared/base/private-channel.ts";
 import { serveIsolatedAttempt } from "../../../shared/consumer/attempts/isolated-main.ts";
 import * as stray from "../../../shared/consumer/attempts/stray-errors.ts";
@@ -95,6 +96,12 @@ test.each([true, false, undefined])("it keeps the result only if the run does (%
   const parent = await ready({ task: () => ({ noon: 12 }) });
   await parent.send({ ...request("a"), keepsResult });
   expect(JSON.stringify(channel.sent[1]).includes("noon")).toBe(keepsResult === true);
+});
+
+test("it checks a result that is kept", async () => {
+  const parent = await ready({ task: () => "noon", results: true, result: z.number() });
+  await parent.send({ ...request("a"), keepsResult: true });
+  expect(channel.sent[1]).toMatchObject({ tag: "failed", kind: "threw" });
 });
 
 test("it makes only one attempt", async () => {

@@ -39,6 +39,19 @@ test("A group that cannot be written rejects its own outcomes, and no others", a
   expect(results.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "rejected"]);
 });
 
+test("The writer also gets the groups that wait, because it can store something for them in the same request", async () => {
+  const write = vi.fn((groups: readonly PageGroup<string>[]) => groups.map(() => Promise.resolve()));
+  const groups = new PageGroups<string>(write, { now: () => 0, mostWaiting: () => 3 });
+  for (const [number, item] of [
+    [0, "a"],
+    [1, "b"],
+    [1, "c"],
+  ] as const)
+    void groups.record(page(number), item);
+  expect(write).toHaveBeenCalledExactlyOnceWith([{ ...page(1), items: ["b", "c"] }], [{ ...page(0), items: ["a"] }]);
+  groups.writeAll();
+});
+
 test("A group for which the writer returns nothing counts as not written", async () => {
   const groups = new PageGroups<string>(() => []);
   groups.setPace("now");
@@ -68,6 +81,15 @@ describe("while attempts run, outcomes", () => {
     expect(written).toEqual([]);
     await vi.advanceTimersByTimeAsync(1);
     expect(written).toEqual(["0: ab"]);
+  });
+
+  test("are written at the time that was set, also if they might wait longer by now", async () => {
+    let longestWait = 1_000;
+    const { written, record } = grouping({ longestWait: () => longestWait });
+    record(0, "a");
+    longestWait = 5_000;
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(written).toEqual(["0: a"]);
   });
 
   test("are written with an older group if they have waited for half of the time, and later if not", async () => {

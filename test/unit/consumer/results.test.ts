@@ -1,5 +1,6 @@
 import { PutObjectCommand } from "@aws-sdk/client-s3";
 import { beforeEach, describe, expect, test, vi } from "vitest";
+import * as z from "zod";
 import { S3ObjectStore } from "../../../shared/aws/s3-object-store.ts";
 import * as sdk from "../../../shared/aws/s3-sdk.ts";
 import type { ConsumerOptions } from "../../../shared/consumer/consumer.ts";
@@ -188,6 +189,22 @@ describe("a result that cannot be kept fails its own item only, permanently", ()
     await world.consume({ task: () => 1n }, world.messages());
     expect(await world.counts()).toMatchObject({ succeeded: 4 });
   });
+});
+
+test("a result that does not fit its schema fails its own item only, permanently", async () => {
+  const result = z.object({ doubled: z.number().max(22) });
+  expect(await consume({ result })).toEqual([]);
+  expect(await world.counts()).toMatchObject({ succeeded: 2, dead: 2, deadByReason: { permanent: 2 } });
+  expect(store.lines(RAW).map(({ index }) => index)).toEqual([0, 1]);
+});
+
+test("an item whose result is stored and whose success cannot be recorded does not count as one without a result", async () => {
+  world.store.before = (operation) => {
+    if (operation === "update") throw new Error("the ledger is down");
+  };
+  expect(await consume({})).toEqual(["0", "1", "2", "3"]);
+  expect(world.sqs.visibilities).toEqual([]);
+  expect(world.metrics.counts).not.toHaveProperty("resultsNotStored");
 });
 
 test("a task that fails leaves no row", async () => {

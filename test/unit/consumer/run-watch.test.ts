@@ -146,6 +146,19 @@ describe("a message that was just sent", () => {
     expect(await watch.mode("a")).toBe("pause");
   });
 
+  test("leads to a request in the background again after each long break", async () => {
+    const { watch, find, clock } = watching("running");
+    for (const [breaks, now] of [10_000, 70_000, 130_000].entries()) {
+      clock.now = now;
+      watch.begin();
+      watch.noteSent("a", now);
+      expect(await watch.mode("a")).toBe("work");
+      expect(find).toHaveBeenCalledTimes(breaks);
+      await vi.advanceTimersByTimeAsync(50);
+      expect(find).toHaveBeenCalledTimes(breaks + 1);
+    }
+  });
+
   test("by a clock that is ahead is not used for longer than by a correct clock", async () => {
     const { watch, find, clock } = watching("paused");
     clock.now = 10_000;

@@ -1,0 +1,56 @@
+import { describe, expect, test } from "vitest";
+import { envelopeBody } from "../../../shared/messages/envelope.ts";
+import { ConsumerWorld, RUN } from "../../helpers/consumer-world.ts";
+
+const REFILL = { until: Number.POSITIVE_INFINITY, waitingMilliseconds: 10_000, visibilityTimeoutSeconds: 60 };
+const OTHER_RUN = "run-2";
+
+const arrivalOf = (body: string, id: string) => [{ MessageId: id, ReceiptHandle: `handle-${id}`, Body: body }];
+
+/** A message of a run that is paused. */
+async function messageOfPausedRun(world: ConsumerWorld) {
+  await world.runs.create({ id: OTHER_RUN, workflow: "test", requestedAt: "2026-01-01T00:00:00.000Z" });
+  await world.runs.pause(OTHER_RUN);
+  const header = { workflow: "test", run: OTHER_RUN, partition: 0, page: 0, epoch: 1, resent: false };
+  return world.raw(envelopeBody(header, 0, '"paused"'), { id: "paused" });
+}
+
+describe("A consumer receives further messages", () => {
+  test("while its run is being cancelled, because dropping the messages ends the run", async () => {
+    const world = await ConsumerWorld.of(["a", "b"]);
+    await world.runs.cancel(RUN);
+    world.sqs.arrivals.push(arrivalOf(world.message(1).body, "b"));
+    await world.consume({ task: () => expect.unreachable() }, [world.message(0)], { refill: REFILL });
+    expect(await world.status()).toBe("cancelled");
+    expect(await world.counts()).toMatchObject({ cancelled: 2, pending: 0 });
+  });
+
+  test("while it works on one run and another run is paused", async () => {
+    const world = await ConsumerWorld.of(["a", "b"]);
+    const paused = await messageOfPausedRun(world);
+    world.sqs.before = (action) => {
+      if (action === "changeVisibility") world.sqs.arrivals.push(arrivalOf(world.message(1).body, "b"));
+    };
+    const second = Promise.withResolvers<void>();
+    const task = (item: unknown) => (item === "a" ? second.promise : second.resolve());
+    await world.consume({ task }, [world.message(0), paused], { refill: REFILL });
+    expect(world.sqs.visibilities).toEqual([{ receiptHandle: "handle-paused", seconds: 5 }]);
+    expect(await world.counts()).toMatchObject({ succeeded: 2, pending: 0 });
+  });
+});
+
+test("A consumer of a paused run receives nothing, because the messages would only return", async () => {
+  const world = await ConsumerWorld.of(["a"]);
+  await world.consume({}, [await messageOfPausedRun(world)], { refill: REFILL });
+  expect(world.sqs.visibilities).toHaveLength(1);
+  expect(world.sqs.received).toEqual([]);
+});
+
+test("An invocation ends if a planned request is not needed, because no start is due", async () => {
+  const world = await ConsumerWorld.of(["a"]);
+  const slot = { release: () => {} };
+  const slots = { size: 10, stock: 0, reserve: async () => ({ tag: "reserved", slot }) as const };
+  expect(await world.consume({}, world.messages(), { refill: REFILL, slots })).toEqual([]);
+  expect(world.sqs.received).toEqual([]);
+  expect(await world.counts()).toMatchObject({ succeeded: 1 });
+});
