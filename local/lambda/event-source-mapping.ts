@@ -194,7 +194,7 @@ function toRecord(queue: string, message: ReceivedMessage): SQSRecord {
     receiptHandle: message.receiptHandle,
     body: message.body,
     attributes: message.systemAttributes as unknown as SQSRecord["attributes"],
-    messageAttributes: message.attributes ?? {},
+    messageAttributes: message.attributes,
     md5OfBody: message.md5OfBody,
     eventSource: "aws:sqs",
     eventSourceARN: `arn:aws:sqs:us-east-1:000000000000:${queue}`,

@@ -30,9 +30,9 @@ export interface ActionContext {
   readonly clock: () => number;
   /** The URL of a queue. */
   readonly urlOf: (name: string) => string;
-  /** When each queue was last purged (ms), by name. */
+  /** From when queues can be purged again (ms), by name. */
   readonly purges: Map<string, number>;
-  /** When queues were deleted (ms), by name. */
+  /** From when the names of deleted queues can be used again (ms). */
   readonly deletions: Map<string, number>;
   /** The X-Ray trace of the request, from its header `X-Amzn-Trace-Id`. */
   readonly trace: string | undefined;
@@ -54,8 +54,7 @@ const nothing: Answer = { output: {} };
 export const actions: Readonly<Record<string, Action>> = {
   CreateQueue(input, { store, clock, urlOf, deletions }) {
     const name = text(input, "QueueName");
-    const deleted = deletions.get(name);
-    if (deleted !== undefined && clock() < deleted + limits.secondsUntilNameIsFree * 1_000) {
+    if (clock() < (deletions.get(name) ?? 0)) {
       throw new SqsError(
         "QueueDeletedRecently",
         `You must wait ${limits.secondsUntilNameIsFree} seconds after deleting a queue before you can create another ` +
@@ -73,7 +72,7 @@ export const actions: Readonly<Record<string, Action>> = {
     const name = queueName(input);
     store.deleteQueue(name);
     purges.delete(name);
-    deletions.set(name, clock());
+    deletions.set(name, clock() + limits.secondsUntilNameIsFree * 1_000);
     return nothing;
   },
 
@@ -182,7 +181,7 @@ export const actions: Readonly<Record<string, Action>> = {
     store.settings(name);
     const entries = batchEntries(input, "DeleteMessageBatch");
     const handles = entries.map((entry) => text(entry.input, "ReceiptHandle"));
-    return { output: batch(entries, store.deleteMessages(name, handles), () => ({})) };
+    return { output: batch(entries, store.deleteMessages(name, handles)) };
   },
 
   ChangeMessageVisibility(input, { store }) {
@@ -202,31 +201,27 @@ export const actions: Readonly<Record<string, Action>> = {
         ),
       ),
     );
-    return { output: batch(entries, outcomes, () => ({})) };
+    return { output: batch(entries, outcomes) };
   },
 
   PurgeQueue(input, { store, clock, purges }) {
     const name = queueName(input);
-    store.settings(name);
-    const last = purges.get(name);
-    if (last !== undefined && clock() < last + limits.secondsBetweenPurges * 1_000) {
+    if (clock() < (purges.get(name) ?? 0)) {
       throw new SqsError(
         "PurgeQueueInProgress",
         `Only one PurgeQueue operation on ${name} is allowed every ${limits.secondsBetweenPurges} seconds.`,
       );
     }
     store.purge(name);
-    purges.set(name, clock());
+    purges.set(name, clock() + limits.secondsBetweenPurges * 1_000);
     return nothing;
   },
 
   StartMessageMoveTask(input, { store }) {
-    const destinationArn = optionalText(input, "DestinationArn");
-    const messagesPerSecond = optionalInteger(input, "MaxNumberOfMessagesPerSecond");
     const handle = store.moveTasks.start({
       sourceArn: text(input, "SourceArn"),
-      ...(destinationArn === undefined ? {} : { destinationArn }),
-      ...(messagesPerSecond === undefined ? {} : { messagesPerSecond }),
+      destinationArn: optionalText(input, "DestinationArn"),
+      messagesPerSecond: optionalInteger(input, "MaxNumberOfMessagesPerSecond"),
     });
     return { output: { TaskHandle: handle } };
   },
@@ -248,19 +243,14 @@ function page(names: readonly string[], input: Input): { names: string[]; nextTo
   if (max !== undefined) checkRange("MaxResults", max, 1, 1_000);
   const rest = after === undefined ? [...names] : names.filter((name) => name > after);
   const listed = rest.slice(0, max ?? 1_000);
-  const last = listed.at(-1);
   // Without MaxResults, SQS lists the first thousand names and returns no token.
-  const more = max !== undefined && last !== undefined && listed.length < rest.length;
-  return { names: listed, nextToken: more ? { NextToken: Buffer.from(last).toString("base64url") } : {} };
+  const last = max !== undefined && listed.length < rest.length ? listed.at(-1) : undefined;
+  return { names: listed, nextToken: last === undefined ? {} : { NextToken: Buffer.from(last).toString("base64url") } };
 }
 
 /** Leaves out empty lists and maps, as the answers of SQS do. */
-function withoutEmpty(output: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  return Object.fromEntries(
-    Object.entries(output).filter(
-      ([, value]) => typeof value !== "object" || value === null || Object.keys(value).length > 0,
-    ),
-  );
+function withoutEmpty(output: Readonly<Record<string, object | string>>): Record<string, object | string> {
+  return Object.fromEntries(Object.entries(output).filter(([, value]) => Object.keys(value).length > 0));
 }
 
 function pick<T>(values: Readonly<Record<string, T>>, wanted: (name: string) => boolean): Record<string, T> {
@@ -270,16 +260,16 @@ function pick<T>(values: Readonly<Record<string, T>>, wanted: (name: string) => 
 function batch<T>(
   entries: readonly BatchEntry[],
   outcomes: readonly Outcome<T>[],
-  describe: (value: T) => Readonly<Record<string, unknown>>,
+  describe?: (value: T) => Readonly<Record<string, unknown>>,
 ): Record<string, unknown> {
   const successful: Record<string, unknown>[] = [];
   const failed: Record<string, unknown>[] = [];
-  for (const [index, { id }] of entries.entries()) {
-    const outcome = outcomes[index];
-    if (outcome?.ok) successful.push({ Id: id, ...describe(outcome.value) });
-    else if (outcome !== undefined) {
+  for (const [index, outcome] of outcomes.entries()) {
+    const Id = entries[index]?.id;
+    if (outcome.ok) successful.push({ Id, ...describe?.(outcome.value) });
+    else {
       const { code, message, senderFault } = outcome.error;
-      failed.push({ Id: id, Code: code, Message: message, SenderFault: senderFault });
+      failed.push({ Id, Code: code, Message: message, SenderFault: senderFault });
     }
   }
   return {
@@ -304,7 +294,7 @@ function received(
   wantedSystem: (name: string) => boolean,
 ): Record<string, unknown> {
   const system = pick(message.systemAttributes, wantedSystem);
-  const attributes = pick(message.attributes ?? {}, wanted);
+  const attributes = pick(message.attributes, wanted);
   return {
     MessageId: message.messageId,
     ReceiptHandle: message.receiptHandle,

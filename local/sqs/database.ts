@@ -124,6 +124,11 @@ export class Database {
     return this.#statement(sql).get(...values) as Row | undefined;
   }
 
+  /** The row of a query that returns one in any case, such as a count. */
+  one<Row>(sql: string, ...values: SQLInputValue[]): Row {
+    return this.#statement(sql).get(...values) as unknown as Row;
+  }
+
   /** All rows. */
   all<Row>(sql: string, ...values: SQLInputValue[]): Row[] {
     return this.#statement(sql).all(...values) as unknown as Row[];
@@ -172,7 +177,6 @@ export class Database {
 
   /** Closes the file. */
   close(): void {
-    this.#statements.clear();
     this.#connection.close();
   }
 
@@ -184,13 +188,13 @@ export class Database {
   }
 
   #reserveSequences(): void {
-    const row = this.get<{ value: number }>(
+    const { value } = this.one<{ value: number }>(
       `INSERT INTO counters (name, value) VALUES ('sequence', 1 + ?1)
        ON CONFLICT (name) DO UPDATE SET value = value + ?1 RETURNING value`,
       sequenceBlock,
     );
-    this.#sequenceEnd = row?.value ?? 0;
-    this.#nextSequence = this.#sequenceEnd - sequenceBlock;
+    this.#sequenceEnd = value;
+    this.#nextSequence = value - sequenceBlock;
   }
 
   #statement(sql: string): StatementSync {

@@ -30,7 +30,7 @@ export class FifoThroughput {
   /** Counts a request. @throws SqsError `RequestThrottled`: the queue has had too many requests of this kind. */
   count(action: string, queue: string | undefined): void {
     const kind = KINDS[action];
-    if (kind === undefined || queue === undefined || !queue.endsWith(".fifo")) return;
+    if (kind === undefined || !queue?.endsWith(".fifo")) return;
     const second = Math.floor(this.#clock() / 1_000);
     if (second !== this.#second) {
       this.#second = second;

@@ -143,7 +143,7 @@ async function handle(
 
 function write(response: ServerResponse, { status, headers, output, undo }: Reply, undelivered: Undelivered): void {
   if (undo !== undefined) {
-    if (response.socket !== null) undelivered.set(response.socket, { undo, writtenAt: performance.now() });
+    undelivered.set(response.req.socket, { undo, writtenAt: performance.now() });
     response.once("close", () => {
       if (!response.writableFinished) undo();
     });
@@ -174,9 +174,7 @@ function readBody(request: IncomingMessage): Promise<string> {
       }
     });
     request.on("end", () => resolve(Buffer.concat(chunks).toString()));
+    // This includes a client that goes away before it has sent everything.
     request.on("error", reject);
-    request.on("close", () => {
-      if (!request.complete) reject(new Error(GONE));
-    });
   });
 }

@@ -93,7 +93,7 @@ function deleteOrdered(context: StoreContext, queue: Queue, handle: string): voi
   context.database.transaction(() => {
     context.database.run("DELETE FROM messages WHERE sequence = ?", held.sequence);
     queue.total -= 1;
-    if (held.group !== null) refreshGroup(context.database, queue.id, held.group);
+    refreshGroup(context.database, queue.id, held.group);
   });
 }
 
@@ -144,15 +144,15 @@ function hideWritten({ database }: StoreContext, queue: Queue, held: Held, until
   // A group of a FIFO queue goes behind the groups that could be received before it.
   const place = seconds === 0 && !queue.fifo ? "coalesce(first_visible_at, ?)" : "?";
   database.transaction(() => {
-    const row = database.get<Place>(
+    const row = database.one<Place>(
       `UPDATE messages SET visible_at = ${place}, hold = 2,
          visibility_changed_to = ? WHERE sequence = ? RETURNING visible_at, sequence`,
       until,
       seconds,
       sequence,
     );
-    if (row !== undefined) queue.receives.rowAt(row);
-    if (group !== null) refreshGroup(database, queue.id, group);
+    queue.receives.rowAt(row);
+    refreshGroup(database, queue.id, group);
   });
 }
 
@@ -173,16 +173,16 @@ export function undoReceive(context: StoreContext, queue: Queue, handle: string)
   const { database } = context;
   database.transaction(() => {
     if (receive === undefined) {
-      const row = database.get<Place>(
+      const row = database.one<Place>(
         `UPDATE messages SET visible_at = coalesce(first_visible_at, ?), hold = 0, receipt = 0, receives = receives - 1,
            received_at = NULL, first_received_at = CASE receives + receives_before WHEN 1 THEN NULL ELSE first_received_at END
            WHERE sequence = ? RETURNING visible_at, sequence`,
         context.clock(),
         sequence,
       );
-      if (row !== undefined) queue.receives.rowAt(row);
+      queue.receives.rowAt(row);
     } else queue.receives.takeBack(receive);
-    if (group !== null) refreshGroup(database, queue.id, group);
+    refreshGroup(database, queue.id, group);
   });
   context.changed(queue);
 }

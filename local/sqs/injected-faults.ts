@@ -124,13 +124,12 @@ export class Faults {
   }
 
   #happens(kind: keyof FaultProbabilities): boolean {
-    const probability = this.#settings[kind];
-    return probability > 0 && this.#draws[kind]() < probability;
+    return this.#draws[kind]() < this.#settings[kind];
   }
 
   #excepts(action: string, queue: string | undefined): boolean {
     const { exceptActions, exceptQueues } = this.#settings;
-    return exceptActions.includes(action) || (queue !== undefined && exceptQueues.includes(queue));
+    return exceptActions.includes(action) || exceptQueues.some((name) => name === queue);
   }
 }
 

@@ -5,9 +5,11 @@ import type { Database } from "./database.ts";
  * flight blocks the messages behind it. It does not block a message before it that became visible again: LocalStack's
  * tests record on AWS that such a message is received.
  *
- * This function must be called after every change to a message of the group.
+ * This function must be called after every change to a message of the group. It does nothing for `null`: messages on
+ * standard queues have no such group.
  */
-export function refreshGroup(database: Database, queueId: number, group: string): void {
+export function refreshGroup(database: Database, queueId: number, group: string | null): void {
+  if (group === null) return;
   const head = database.get<{ sequence: number; visible_at: number }>(
     "SELECT sequence, visible_at FROM messages WHERE queue = ? AND ordered_group = ? ORDER BY sequence LIMIT 1",
     queueId,
@@ -32,7 +34,7 @@ export function refreshGroupsOf(
   queueId: number,
   messages: Iterable<{ readonly ordered_group: string | null }>,
 ): void {
-  const groups = new Set<string>();
-  for (const { ordered_group: group } of messages) if (group !== null) groups.add(group);
+  const groups = new Set<string | null>();
+  for (const { ordered_group: group } of messages) groups.add(group);
   for (const group of groups) refreshGroup(database, queueId, group);
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { refreshGroupsOf } from "./message-groups.ts";
+import { refreshGroup } from "./message-groups.ts";
 import { type Queue, queueNameOfArn } from "./queue-registry.ts";
 import { SqsError } from "./sqs-error.ts";
 import { checkRange, limits } from "./sqs-limits.ts";
@@ -33,9 +33,9 @@ export interface MoveOptions {
    * Default: each message returns to the queue that it came from. A message that was sent to the source queue directly
    * makes the task fail.
    */
-  readonly destinationArn?: string;
+  readonly destinationArn?: string | undefined;
   /** 1 to 500. Default: as fast as possible. */
-  readonly messagesPerSecond?: number;
+  readonly messagesPerSecond?: number | undefined;
 }
 
 interface TaskRow {
@@ -64,7 +64,6 @@ export class MoveTasks {
   /** When each running task began in this process, and how many messages it had moved by then. Its rate counts from here. */
   readonly #paces = new Map<string, { readonly since: number; readonly moved: number }>();
   #timer: NodeJS.Timeout | undefined;
-  #closed = false;
 
   constructor(context: StoreContext) {
     this.#context = context;
@@ -106,7 +105,7 @@ export class MoveTasks {
     const handle = Buffer.from(JSON.stringify({ taskId: randomUUID(), sourceArn: options.sourceArn })).toString(
       "base64",
     );
-    const task = database.get<TaskRow>(
+    const task = database.one<TaskRow>(
       `INSERT INTO move_tasks (handle, source, destination, rate, status, started_at, to_move)
        VALUES (?, ?, ?, ?, 'RUNNING', ?, ?) RETURNING *`,
       handle,
@@ -116,7 +115,6 @@ export class MoveTasks {
       now,
       source.total - inFlight - delayed,
     );
-    if (task === undefined) throw new Error("the move task was not inserted");
     this.#begin(task);
     return handle;
   }
@@ -152,7 +150,6 @@ export class MoveTasks {
 
   /** Moves as many messages as the rates allow now. Timers call it, and tests call it after they have advanced the clock. */
   step(): void {
-    if (this.#closed) return;
     clearTimeout(this.#timer);
     this.#timer = undefined;
     for (const task of this.#running()) this.#context.database.transaction(() => this.#move(task));
@@ -164,7 +161,6 @@ export class MoveTasks {
 
   /** Stops the timers. Tasks continue when the file is opened again. */
   close(): void {
-    this.#closed = true;
     clearTimeout(this.#timer);
   }
 
@@ -244,11 +240,8 @@ export class MoveTasks {
     from.total -= 1;
     to.total += 1;
     to.sentSince = Math.min(to.sentSince, now);
-    if (row.ordered_group !== null) {
-      refreshGroupsOf(database, from.id, [row]);
-      refreshGroupsOf(database, to.id, [row]);
-    }
-    this.#context.changed(from);
+    refreshGroup(database, from.id, row.ordered_group);
+    refreshGroup(database, to.id, row.ordered_group);
     this.#context.changed(to);
   }
 }

@@ -77,7 +77,8 @@ export const readableAttributes: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Checks attributes that a caller sets. An empty string removes a policy, and is refused for other attributes.
+ * Checks attributes that a caller sets, except for the redrive policy. An empty string removes a policy, and is refused for
+ * other attributes.
  *
  * @throws SqsError `InvalidAttributeName` or `InvalidAttributeValue`.
  */
@@ -89,9 +90,8 @@ export function checkQueueAttributes(attributes: QueueAttributes, fifo: boolean)
     else if (choices !== undefined) {
       if (!fifo) throw notForStandardQueues(name);
       if (!choices.includes(value)) throw invalidValue(name, value);
-    } else if (name === "RedrivePolicy") {
-      if (value !== "") parseRedrivePolicy(value);
-    } else if (!uninterpreted.has(name)) throw new SqsError("InvalidAttributeName", `Unknown Attribute ${name}.`);
+    } else if (name !== "RedrivePolicy" && !uninterpreted.has(name))
+      throw new SqsError("InvalidAttributeName", `Unknown Attribute ${name}.`);
   }
 }
 

@@ -107,14 +107,13 @@ export class QueueRegistry {
     const initial = { ...initialAttributes, ...(fifo ? initialFifoAttributes : {}) };
     const attributes = withoutEmpty(withOneEncryption(initial, settable));
     const now = this.#clock();
-    const row = this.#database.get<QueueRow>(
+    const row = this.#database.one<QueueRow>(
       "INSERT INTO queues (name, attributes, created_at, modified_at) VALUES (?, ?, ?, ?) RETURNING *",
       name,
       JSON.stringify(attributes),
       now,
       now,
     );
-    if (row === undefined) throw new Error(`queue ${name} was not inserted`);
     return this.#remember(row);
   }
 
@@ -205,7 +204,7 @@ export class QueueRegistry {
   }
 
   #count(queueId: number): number {
-    return this.#database.get<{ n: number }>("SELECT count(*) AS n FROM messages WHERE queue = ?", queueId)?.n ?? 0;
+    return this.#database.one<{ n: number }>("SELECT count(*) AS n FROM messages WHERE queue = ?", queueId).n;
   }
 }
 

@@ -42,9 +42,9 @@ export interface QueueStoreOptions {
   /** Faults of deliveries. Default: none. */
   readonly faults?: Faults;
   /** Memory for pages of the file, in MiB. Default: 64. */
-  readonly cacheMegabytes?: number;
+  readonly cacheMegabytes?: number | undefined;
   /** What the store does as AWS does, in addition to what it always does. Default: nothing. */
-  readonly awsBehaviour?: AwsBehaviour;
+  readonly awsBehaviour?: AwsBehaviour | undefined;
 }
 
 /** From how many visible messages a receive picks, if the order is random. */
@@ -342,7 +342,7 @@ export class QueueStore {
     try {
       return this.#database.transaction(work);
     } catch (error) {
-      if (!this.#closed) this.#queues.recount();
+      this.#queues.recount();
       throw error;
     }
   }
@@ -350,9 +350,7 @@ export class QueueStore {
   /** Returns a queue, and deletes the messages whose retention period is over. It looks for them once a second. */
   #fresh(name: string): Queue {
     const queue = this.#queues.get(name);
-    const now = this.#context.clock();
-    queue.receives.writeDownEnded(now);
-    const limit = now - queue.settings.retentionSeconds * 1_000;
+    const limit = this.#context.clock() - queue.settings.retentionSeconds * 1_000;
     if (limit < queue.sentSince) return queue;
     this.#transaction(() => {
       const rows = this.#database.all<{ sequence: number; ordered_group: string | null }>(
@@ -363,11 +361,11 @@ export class QueueStore {
       queue.receives.forget(rows.map(({ sequence }) => sequence));
       queue.total -= rows.length;
       refreshGroupsOf(this.#database, queue.id, rows);
-      const left = this.#database.get<{ oldest: number | null }>(
+      const { oldest } = this.#database.one<{ oldest: number | null }>(
         "SELECT min(sent_at) AS oldest FROM messages WHERE queue = ?",
         queue.id,
       );
-      queue.sentSince = Math.max(left?.oldest ?? Number.POSITIVE_INFINITY, limit + 1_000);
+      queue.sentSince = Math.max(oldest ?? Number.POSITIVE_INFINITY, limit + 1_000);
     });
     return queue;
   }
@@ -396,19 +394,11 @@ export class QueueStore {
       const leave = this.#waiters.add(queue, { wants: options.max, offer: attempt });
       const timer = setTimeout(() => {
         // If the process was busy, a message may have become visible that was not offered yet.
-        if (!this.#mayReceive(queue) || attempt() === 0) giveUp();
+        attempt();
+        giveUp();
       }, timeoutMs);
       this.#waiting.add(giveUp);
-      signal?.addEventListener("abort", giveUp, { once: true });
+      signal?.addEventListener("abort", giveUp);
     });
-  }
-
-  #mayReceive(queue: Queue): boolean {
-    try {
-      return countReceivable(this.#context, queue, 1) > 0;
-    } catch {
-      // The receive that follows fails with the same error, and reports it.
-      return true;
-    }
   }
 }

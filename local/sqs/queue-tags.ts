@@ -8,8 +8,8 @@ export type QueueTags = Readonly<Record<string, string>>;
 
 /** Reads the tags of a queue. */
 export function tagsOf(database: Database, { id }: Queue): QueueTags {
-  const row = database.get<{ tags: string | null }>("SELECT tags FROM queues WHERE id = ?", id);
-  return JSON.parse(row?.tags ?? "{}") as QueueTags;
+  const { tags } = database.one<{ tags: string | null }>("SELECT tags FROM queues WHERE id = ?", id);
+  return JSON.parse(tags ?? "{}") as QueueTags;
 }
 
 /**

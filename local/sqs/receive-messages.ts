@@ -21,7 +21,7 @@ export interface ReceivedMessage {
   readonly md5OfBody: string;
   /** All system attributes, as strings, such as `ApproximateReceiveCount` and `SentTimestamp` (ms). */
   readonly systemAttributes: Readonly<Record<string, string>>;
-  readonly attributes?: MessageAttributes;
+  readonly attributes: MessageAttributes;
 }
 
 /** Options of a receive. */
@@ -73,12 +73,19 @@ export function receive(context: StoreContext, queue: Queue, options: ReceiveOpt
     const taken = queue.fifo ? nextOrdered(context, queue, count, now) : next(context, queue, count, now);
     const { rows } = taken;
     if (rows.length === 0) return [];
-    const { redrive } = queue.settings;
-    const target = context.queues.find(queueNameOfArn(redrive?.deadLetterTargetArn ?? ""));
-    const dead = redrive && target ? rows.filter(({ receives }) => receives >= redrive.maxReceiveCount) : [];
-    if (target === undefined || dead.length === 0) return deliver(context, queue, taken, options, now);
-    context.database.transaction(() => deadLetter(context, queue, target, dead, now));
+    const dead = deadLettersIn(context, queue, rows);
+    if (dead === undefined) return deliver(context, queue, taken, options, now);
+    context.database.transaction(() => deadLetter(context, queue, dead.target, dead.rows, now));
   }
+}
+
+/** The messages that were received too often, and the queue to which they move. `undefined` if there are none. */
+function deadLettersIn({ queues }: StoreContext, queue: Queue, rows: readonly MessageRow[]) {
+  const { redrive } = queue.settings;
+  if (redrive === undefined) return undefined;
+  const target = queues.find(queueNameOfArn(redrive.deadLetterTargetArn));
+  const dead = rows.filter(({ receives }) => receives >= redrive.maxReceiveCount);
+  return target !== undefined && dead.length > 0 ? { target, rows: dead } : undefined;
 }
 
 /** How many more messages the queue may have in flight. They are counted only if there could be too many. */
@@ -113,12 +120,10 @@ function next(context: StoreContext, queue: Queue, count: number, now: number): 
 
 /** Reads the messages at these places, in the order of the places. */
 function rowsAt({ database }: StoreContext, places: readonly Place[]): MessageRow[] {
-  const rows = database.all<MessageRow>(
-    `SELECT ${columns} FROM messages WHERE sequence IN (SELECT value FROM json_each(?))`,
+  return database.all<MessageRow>(
+    `SELECT ${columns} FROM (SELECT key, value FROM json_each(?)) CROSS JOIN messages ON sequence = value ORDER BY key`,
     JSON.stringify(places.map(({ sequence }) => sequence)),
   );
-  const bySequence = new Map(rows.map((row) => [row.sequence, row]));
-  return places.flatMap(({ sequence }) => bySequence.get(sequence) ?? []);
 }
 
 /** Takes the messages of the first free group in their order, then those of the next free group. */
@@ -176,7 +181,7 @@ function deliver(
       receives.writeDown(duplicated.includes(receive) ? { ...receive, visibleAt: now } : receive);
     }
     queue.inFlightBound += rows.length;
-    if (queue.fifo) refreshGroupsOf(database, queue.id, rows);
+    refreshGroupsOf(database, queue.id, rows);
     context.changed(queue);
     return rows.map((row) => received(queue, row, nonce, now));
   });
@@ -204,11 +209,8 @@ function deadLetter(context: StoreContext, from: Queue, to: Queue, rows: readonl
   }
   from.total -= rows.length;
   to.total += rows.length;
-  if (from.fifo) {
-    refreshGroupsOf(context.database, from.id, rows);
-    refreshGroupsOf(context.database, to.id, rows);
-  }
-  context.changed(from);
+  refreshGroupsOf(context.database, from.id, rows);
+  refreshGroupsOf(context.database, to.id, rows);
   context.changed(to);
 }
 
@@ -230,6 +232,6 @@ function received(queue: Queue, row: MessageRow, nonce: number, now: number): Re
     body: row.body,
     md5OfBody: md5OfBody(row.body),
     systemAttributes,
-    ...(row.attributes === null ? {} : { attributes: JSON.parse(row.attributes) as MessageAttributes }),
+    attributes: JSON.parse(row.attributes ?? "{}") as MessageAttributes,
   };
 }

@@ -45,8 +45,8 @@ export function text(input: Input, name: string): string {
 export function optionalInteger(input: Input, name: string): number | undefined {
   const value = input[name];
   if (value === undefined || value === null) return undefined;
-  if (typeof value !== "number" || !Number.isInteger(value)) throw wrongType(name, "a whole number");
-  return value;
+  if (!Number.isInteger(value)) throw wrongType(name, "a whole number");
+  return value as number;
 }
 
 /** Reads a required integer. @throws SqsError `MissingParameter`. */
@@ -77,9 +77,7 @@ export function textMap(input: Input, name: string): Record<string, string> {
 /** Reads the name of the queue: the last part of its URL. The host and the port of the URL are ignored. */
 export function queueName(input: Input): string {
   const url = text(input, "QueueUrl");
-  const name = url.slice(url.lastIndexOf("/") + 1);
-  if (name === "") throw new SqsError("QueueDoesNotExist", "The specified queue does not exist.");
-  return name;
+  return url.slice(url.lastIndexOf("/") + 1);
 }
 
 /**
@@ -89,8 +87,6 @@ export function queueName(input: Input): string {
  *   none: https://docs.aws.amazon.com/xray/latest/devguide/xray-services-sqs.html
  */
 export function outgoingMessage(input: Input, trace?: string): OutgoingMessage {
-  const delaySeconds = optionalInteger(input, "DelaySeconds");
-  const attributes = messageAttributes(input.MessageAttributes);
   const system = messageAttributes(input.MessageSystemAttributes);
   const unknown = Object.keys(system).find((name) => name !== "AWSTraceHeader");
   if (unknown !== undefined) {
@@ -100,16 +96,13 @@ export function outgoingMessage(input: Input, trace?: string): OutgoingMessage {
   if (attribute !== undefined && !("stringValue" in attribute)) {
     throw new SqsError("InvalidParameterValue", "The message system attribute AWSTraceHeader must be a String.");
   }
-  const traceHeader = attribute?.stringValue ?? trace;
-  const groupId = optionalText(input, "MessageGroupId");
-  const deduplicationId = optionalText(input, "MessageDeduplicationId");
   return {
     body: text(input, "MessageBody"),
-    ...(delaySeconds === undefined ? {} : { delaySeconds }),
-    ...(Object.keys(attributes).length === 0 ? {} : { attributes }),
-    ...(traceHeader === undefined ? {} : { traceHeader }),
-    ...(groupId === undefined ? {} : { groupId }),
-    ...(deduplicationId === undefined ? {} : { deduplicationId }),
+    delaySeconds: optionalInteger(input, "DelaySeconds"),
+    attributes: messageAttributes(input.MessageAttributes),
+    traceHeader: attribute?.stringValue ?? trace,
+    groupId: optionalText(input, "MessageGroupId"),
+    deduplicationId: optionalText(input, "MessageDeduplicationId"),
   };
 }
 

@@ -12,14 +12,14 @@ import type { StoreContext } from "./store-context.ts";
 export interface OutgoingMessage {
   readonly body: string;
   /** 0 to 900. Default: the queue's own delay. FIFO queues have no delay per message. */
-  readonly delaySeconds?: number;
-  readonly attributes?: MessageAttributes;
+  readonly delaySeconds?: number | undefined;
+  readonly attributes?: MessageAttributes | undefined;
   /** The system attribute `AWSTraceHeader`. */
-  readonly traceHeader?: string;
+  readonly traceHeader?: string | undefined;
   /** Required on FIFO queues, allowed on standard queues. */
-  readonly groupId?: string;
+  readonly groupId?: string | undefined;
   /** On FIFO queues only. */
-  readonly deduplicationId?: string;
+  readonly deduplicationId?: string | undefined;
 }
 
 /** What SQS returns for a message that it accepted. */
@@ -39,7 +39,7 @@ export function sequenceNumber(sequence: number): string {
 
 /** The size that SQS counts: the body, and the names, types and values of the attributes. */
 export function messageBytes(message: OutgoingMessage): number {
-  return Buffer.byteLength(message.body) + (message.attributes === undefined ? 0 : attributeBytes(message.attributes));
+  return Buffer.byteLength(message.body) + attributeBytes(message.attributes ?? {});
 }
 
 /** Checks one message and stores it. */
@@ -57,9 +57,7 @@ function check(queue: Queue, message: OutgoingMessage): void {
     );
   }
   checkCharacters(message.body);
-  if (message.attributes !== undefined) {
-    checkMessageAttributes(message.attributes);
-  }
+  checkMessageAttributes(message.attributes ?? {});
   if (message.delaySeconds !== undefined) {
     if (queue.fifo && message.delaySeconds !== 0) {
       throw invalidParameter(
@@ -142,7 +140,6 @@ function insert(
   // A FIFO queue has one delay for all its messages. AWS ignores the only delay that a message may have there, which is 0.
   const delaySeconds = queue.fifo ? undefined : message.delaySeconds;
   const visibleAt = now + (delaySeconds ?? queue.settings.delaySeconds) * 1_000;
-  const hasAttributes = message.attributes !== undefined && Object.keys(message.attributes).length > 0;
   context.database.run(
     `INSERT INTO messages
       (sequence, queue, visible_at, sent_at, id, group_id, ordered_group, deduplication_id, trace_header, attributes, body)
@@ -156,7 +153,7 @@ function insert(
     identity.group,
     identity.deduplicationId,
     message.traceHeader ?? null,
-    hasAttributes ? JSON.stringify(message.attributes) : null,
+    JSON.stringify(message.attributes ?? {}),
     message.body,
   );
   queue.total += 1;
@@ -166,13 +163,11 @@ function insert(
 }
 
 function toSentMessage(message: OutgoingMessage, messageId: string, sequence?: number): SentMessage {
-  const { attributes, traceHeader } = message;
+  const { attributes = {}, traceHeader } = message;
   return {
     messageId,
     md5OfBody: md5OfBody(message.body),
-    ...(attributes === undefined || Object.keys(attributes).length === 0
-      ? {}
-      : { md5OfAttributes: md5OfAttributes(attributes) }),
+    ...(Object.keys(attributes).length === 0 ? {} : { md5OfAttributes: md5OfAttributes(attributes) }),
     ...(traceHeader === undefined
       ? {}
       : {

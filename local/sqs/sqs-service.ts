@@ -67,8 +67,8 @@ export class SqsService {
       file,
       clock: this.#clock,
       faults: this.faults,
-      ...(cacheMegabytes && { cacheMegabytes }),
-      ...(awsBehaviour && { awsBehaviour }),
+      cacheMegabytes,
+      awsBehaviour,
     });
     this.#fifoThroughput = awsBehaviour?.fifoThroughput === true ? new FifoThroughput(this.#clock) : undefined;
   }

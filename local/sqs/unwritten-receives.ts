@@ -34,7 +34,7 @@ const byPlace = (a: Place, b: Place): number => a.visible_at - b.visible_at || a
 const byEnd = (a: Receive, b: Receive): number => a.visibleAt - b.visibleAt;
 
 /** The heap of ends is built again when it has more outdated entries than current ones, by more than this number. */
-const STALE_ENDS = 10_000;
+const STALE_ENDS = 1_000;
 
 /**
  * The receives of a standard queue that are under way and that are recorded in memory only. Most messages are deleted
@@ -42,7 +42,7 @@ const STALE_ENDS = 10_000;
  *
  * No message is lost when the process ends. The start after a crash undoes all receives anyway (`releaseOrphans`), and
  * the rows of these messages look as if they had not been received. Receives that must outlive the process are written:
- * a changed visibility at once, and a receive whose time is over at the next request to the queue.
+ * a changed visibility at once, and a receive whose time is over when messages are next received or counted.
  *
  * The rows of these messages look visible. There may be many of these rows, so a receive must not read them. So this
  * class keeps a place in the queue's order (`passed`). All rows up to this place belong to messages under way, except
@@ -51,7 +51,7 @@ const STALE_ENDS = 10_000;
 export class UnwrittenReceives {
   readonly #database: Database;
   readonly #bySequence = new Map<number, Receive>();
-  #ends = new TinyQueue<Receive>([], byEnd);
+  #ends = new TinyQueue<Receive>(undefined, byEnd);
   #passed = start;
   /** The gaps: rows up to `passed` that may not belong to messages under way. Places by sequence number. */
   readonly #gaps = new Map<number, number>();

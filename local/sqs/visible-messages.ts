@@ -14,14 +14,13 @@ export function countInvisible(
 ): { readonly inFlight: number; readonly delayed: number } {
   const { receives } = queue;
   receives.writeDownEnded(now);
-  const counted = database.get<{ n: number; held: number | null }>(
+  const { n, held } = database.one<{ n: number; held: number | null }>(
     "SELECT count(*) AS n, sum(hold > 0) AS held FROM messages WHERE queue = ? AND visible_at > ?",
     queue.id,
     now,
   );
-  const held = counted?.held ?? 0;
-  const delayed = (counted?.n ?? 0) - held - receives.countStandingAfter(now);
-  return { inFlight: held + receives.size, delayed };
+  const written = held ?? 0;
+  return { inFlight: written + receives.size, delayed: n - written - receives.countStandingAfter(now) };
 }
 
 /** The first visible messages of a queue, in order. On a FIFO queue this includes messages of blocked groups. */
@@ -106,7 +105,7 @@ function rowsAfter<Row extends Place>(
     now,
     limit - sameTime.length,
   );
-  return sameTime.length === 0 ? later : sameTime.concat(later);
+  return sameTime.concat(later);
 }
 
 /** Counts the messages that can be received now, up to a limit. */
@@ -114,7 +113,7 @@ export function countReceivable(context: StoreContext, queue: Queue, limit: numb
   const now = context.clock();
   if (!queue.fifo) return firstVisible(context, queue, "sequence, visible_at", limit, now).length;
   // A blocked group may have any number of visible messages. With ordered_groups they need not be read.
-  const counted = context.database.get<{ n: number }>(
+  const { n } = context.database.one<{ n: number }>(
     `SELECT count(*) AS n FROM (
        SELECT 1 FROM ordered_groups g CROSS JOIN messages m ON m.queue = g.queue AND m.ordered_group = g.name
          WHERE g.queue = ?1 AND g.ready_at <= ?2 AND m.visible_at <= ?2 LIMIT ?3)`,
@@ -122,7 +121,7 @@ export function countReceivable(context: StoreContext, queue: Queue, limit: numb
     now,
     limit,
   );
-  return counted?.n ?? 0;
+  return n;
 }
 
 /** When the first message after a given time (ms) becomes receivable without a request. */
@@ -130,7 +129,7 @@ export function nextReceivableAt({ database }: StoreContext, queue: Queue, after
   const query = queue.fifo
     ? "SELECT min(ready_at) AS at FROM ordered_groups WHERE queue = ? AND ready_at > ?"
     : "SELECT min(visible_at) AS at FROM messages WHERE queue = ? AND visible_at > ?";
-  const written = database.get<{ at: number | null }>(query, queue.id, after)?.at ?? undefined;
+  const written = database.one<{ at: number | null }>(query, queue.id, after).at ?? undefined;
   const unwritten = queue.receives.nextEnd();
   if (written === undefined || unwritten === undefined) return written ?? unwritten;
   return Math.min(written, unwritten);

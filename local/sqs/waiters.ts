@@ -63,9 +63,8 @@ export class Waiters {
 
   /** Stops all timers and offers. */
   close(): void {
-    if (this.#scheduled !== undefined) clearImmediate(this.#scheduled);
+    clearImmediate(this.#scheduled);
     for (const timer of this.#timers.values()) clearTimeout(timer);
-    this.#timers.clear();
     this.#waiting.clear();
   }
 
@@ -104,7 +103,6 @@ export class Waiters {
 
   #sleep(queue: Queue, from: number): void {
     clearTimeout(this.#timers.get(queue));
-    this.#timers.delete(queue);
     if (!this.#waiting.has(queue)) return;
     const nextAt = this.#prospects.nextAt(queue, from);
     if (nextAt === undefined) return;
