@@ -12,6 +12,7 @@ import { type LoopState, nextLoopState } from "../sources/loop-detector.ts";
 import type { Cursor, Page, ReadContext, Source } from "../sources/source.ts";
 import { type SourceWait, sourceWaitOf } from "../sources/source-wait.ts";
 import { type Serialised, serialise, textOf } from "./serialised.ts";
+import { unlessAborted } from "./unless-aborted.ts";
 
 /** The items of one page of the ledger. The producer sends these items together, and then writes one checkpoint. */
 export interface Chunk {
@@ -20,12 +21,17 @@ export interface Chunk {
   readonly after: Pick<Checkpoint, "cursor" | "loop" | "skip" | "ended">;
 }
 
+interface CheckedCursor {
+  readonly cursor: Cursor;
+  /** The cursor as JSON text. */
+  readonly text: string;
+}
+
 /** A page of the source whose cursor is checked. */
 interface ReadPage {
   readonly items: readonly unknown[];
-  readonly next: Cursor | undefined;
-  /** The JSON text of `next`. */
-  readonly nextText: string;
+  /** Where the following page begins. `undefined`: the page is the last one. */
+  readonly next: CheckedCursor | undefined;
 }
 
 /**
@@ -59,21 +65,22 @@ export async function* chunks(
   let endRead = () => {};
   const readAhead = () => {
     endRead = publishRead();
-    const page = next(iterator, observer, signal);
+    const page = readNext(iterator, observer, signal);
+    // The page is awaited later. Until then, a rejection must not count as unhandled.
     page.then(endRead, endRead);
     return page;
   };
   try {
     let { cursor, loop, skip, items: produced } = from;
-    let text = cursor === undefined ? "" : toStoredText(cursor);
+    let here = cursor === undefined ? undefined : toStoredText(cursor);
     let ahead = readAhead();
     for (;;) {
-      const page = await unlessAborted(ahead, signal);
+      const page = await unlessAborted(ahead, signal, () => stopped(signal));
       const left = limit - produced;
       const enough = page.items.length - skip >= left;
-      const last = page.next === undefined || enough;
-      const following = last ? undefined : advance(loop, text, page);
-      if (!last) ahead = readAhead();
+      const next = enough ? undefined : page.next;
+      const following = next && advance(loop, here, next);
+      if (next !== undefined) ahead = readAhead();
       const items = enough ? page.items.slice(0, skip + left) : page.items;
       const start = skip;
       do {
@@ -83,16 +90,16 @@ export async function* chunks(
         yield {
           items: chunk,
           after: pageDone
-            ? { cursor: last ? undefined : page.next, loop: following, skip: 0, ended: last }
+            ? { cursor: next?.cursor, loop: following, skip: 0, ended: next === undefined }
             : { cursor, loop, skip, ended: false },
         };
       } while (skip < items.length);
-      if (last) return;
+      if (next === undefined) return;
       // If the page now has fewer items than an earlier slice sent from it, `skip` exceeds its length, and the page
       // adds no items.
       produced += Math.max(0, items.length - start);
-      cursor = page.next;
-      text = page.nextText;
+      cursor = next.cursor;
+      here = next.text;
       loop = following;
       skip = 0;
     }
@@ -147,42 +154,20 @@ async function open(
   }
 }
 
-/** Awaits a page. Rejects when the signal fires, even if the source ignores the signal. */
-async function unlessAborted(page: Promise<ReadPage>, signal: AbortSignal): Promise<ReadPage> {
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const onAbort = () => reject(stopped(signal));
-  if (signal.aborted) onAbort();
-  signal.addEventListener("abort", onAbort, { once: true });
-  try {
-    return await Promise.race([page, aborted]);
-  } finally {
-    signal.removeEventListener("abort", onAbort);
-  }
-}
-
 const stopped = (signal: AbortSignal): SourceError =>
   new SourceError("the source did not yield its page in time", { cause: signal.reason });
 
-function next(iterator: AsyncIterator<Page>, observer: WaitObserver, signal: AbortSignal): Promise<ReadPage> {
-  const page = readNext(iterator, observer).then((read) => {
-    // A generator may return because the signal has fired. Then the source has not ended.
-    if (read.next === undefined && signal.aborted) throw stopped(signal);
-    return read;
-  });
-  // The caller awaits the page later. Until then, a rejection must not count as unhandled.
-  page.catch(() => {});
-  return page;
-}
-
-async function readNext(iterator: AsyncIterator<Page>, observer: WaitObserver): Promise<ReadPage> {
+async function readNext(iterator: AsyncIterator<Page>, observer: WaitObserver, signal: AbortSignal): Promise<ReadPage> {
   let result: IteratorResult<Page>;
   try {
     result = await iterator.next();
   } catch (cause) {
     throw await sourceError(cause, observer);
   }
+  // A generator may return because the signal has fired. Then the source has not ended.
+  if (signal.aborted) throw stopped(signal);
   // The latest page had a cursor, but the generator returned without a further page. So the source has ended.
-  if (result.done) return { items: [], next: undefined, nextText: "" };
+  if (result.done) return { items: [], next: undefined };
   const page: unknown = result.value;
   if (typeof page !== "object" || page === null || !("items" in page) || !Array.isArray(page.items)) {
     throw new SourceError(
@@ -190,10 +175,10 @@ async function readNext(iterator: AsyncIterator<Page>, observer: WaitObserver): 
         "array",
     );
   }
-  const { items, next: following } = result.value;
-  if (following === undefined) checkEnd(page);
-  if (following === undefined || following === null) return { items, next: undefined, nextText: "" };
-  return { items, next: following, nextText: cursorText(following) };
+  const { items, next: cursor } = result.value;
+  checkNext(page);
+  if (cursor === undefined || cursor === null) return { items, next: undefined };
+  return { items, next: { cursor, text: cursorText(cursor) } };
 }
 
 /** A short description of a value that the source yielded instead of a page. */
@@ -205,13 +190,11 @@ function shownPage(page: unknown): string {
   return `items that are ${typeof items === "object" && items !== null ? "an object" : show(items).slice(0, SHOWN_CHARACTERS)}`;
 }
 
-/**
- * Checks the last page. A page without `next` ends the source, but a misspelt `next` must not end it. So any other key
- * is an error.
- */
-function checkEnd(page: object): void {
-  const unknown = Object.keys(page).filter((key) => key !== "items" && key !== "next");
-  if (unknown.length === 0 || "next" in page) return;
+/** A page without `next` ends the source, but a misspelt `next` must not end it. So without it, any other key is an error. */
+function checkNext(page: object): void {
+  if ("next" in page) return;
+  const unknown = Object.keys(page).filter((key) => key !== "items");
+  if (unknown.length === 0) return;
   throw new SourceError(
     `the source yielded a page that has no next, but has ${unknown.map((key) => JSON.stringify(key)).join(", ")}: ` +
       "yield { items: [...], next: cursor }, and next: undefined on the last page",
@@ -220,17 +203,17 @@ function checkEnd(page: object): void {
 }
 
 /** The state of the loop detection at the cursor of the next page. */
-function advance(loop: LoopState | undefined, here: string, { next, nextText }: ReadPage): LoopState {
-  if (nextText === here) {
+function advance(loop: LoopState | undefined, here: string | undefined, { cursor, text }: CheckedCursor): LoopState {
+  if (text === here) {
     throw new SourceError(
-      `the source's cursor stays the same: the page at ${show(next)} has the same cursor as next, so it would be read ` +
+      `the source's cursor stays the same: the page at ${show(cursor)} has the same cursor as next, so it would be read ` +
         "forever. Set next to the cursor of the following page, or to undefined on the last page",
     );
   }
-  const following = nextLoopState(loop, createHash("sha256").update(nextText).digest("base64url").slice(0, 16));
+  const following = nextLoopState(loop, createHash("sha256").update(text).digest("base64url").slice(0, 16));
   if (following !== undefined) return following;
   throw new SourceError(
-    `the source's cursors form a loop: the next page would be at ${show(next)}, which was read before. ` +
+    `the source's cursors form a loop: the next page would be at ${show(cursor)}, which was read before. ` +
       "Set next to a cursor that differs on each page, and to undefined on the last page",
   );
 }

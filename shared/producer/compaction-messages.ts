@@ -8,7 +8,7 @@ import { type CompactMessage, compactEntry } from "../messages/control.ts";
 import { compactRun, isOutdated } from "../results/compaction.ts";
 import type { ProducerContext } from "./context.ts";
 import type { ReceivedControl } from "./received-control.ts";
-import type { SliceTime } from "./slice.ts";
+import { isOver, type SliceTime } from "./slice-time.ts";
 import { DONE, LEFT, type Verdict } from "./verdict.ts";
 
 /** How often a slice of a compaction is tried, and the backoff between the tries: about two hours in total. */
@@ -34,7 +34,7 @@ const LONGEST_REASON = 1_000;
 
 /** Asks for the first compaction after the end of a run. */
 export async function compactAtEnd(id: string, context: ProducerContext): Promise<void> {
-  if (context.workflow.results === undefined && context.resultStore === undefined) return;
+  if (context.resultStore === undefined) return;
   const run = await context.runs.find(id);
   if (run?.results !== undefined && run.results.manifest === undefined) await context.runs.results.ask(run);
 }
@@ -87,19 +87,17 @@ async function compact(
     );
   }
   if (round > run.results.compactionsDone) {
-    if (slice === 0 && run.results.manifest !== undefined && sentAt !== undefined) {
+    if (slice === 0 && run.results.manifest !== undefined) {
       const milliseconds = await waitForRedrive(run, now() - sentAt, runs);
       if (milliseconds > 0) return { tag: "wait", milliseconds };
     }
-    const isOver = () =>
-      time.lost.aborted || time.signal.aborted || time.shutdown?.aborted === true || now() >= time.sliceEnd;
     const end = await compactRun({ ...run, results: run.results }, progress, {
       store,
       ledgerStore,
       runs,
       now,
       newId,
-      isOver,
+      isOver: () => isOver(time, now()),
       partBytes: context.partBytes,
     });
     if (time.lost.aborted) return LEFT;
@@ -121,7 +119,7 @@ async function compact(
   return DONE;
 }
 
-/** How long a compaction after the first manifest waits, `waited` milliseconds after it was asked for. 0: it begins now. */
+/** How long a compaction after the first manifest waits, `waited` milliseconds after it was asked for. 0 or less: it begins now. */
 async function waitForRedrive(
   run: RunRecord,
   waited: number,
@@ -129,9 +127,8 @@ async function waitForRedrive(
 ): Promise<number> {
   const { shortestMilliseconds, longestMilliseconds, longestPauseMilliseconds, share } = REDRIVE;
   if (waited < shortestMilliseconds) return shortestMilliseconds - waited;
-  const left = longestMilliseconds - waited;
-  if (left <= 0 || (await runs.counts(run)).pending === 0) return 0;
-  return Math.min(left, longestPauseMilliseconds, waited * share);
+  if ((await runs.counts(run)).pending === 0) return 0;
+  return Math.min(longestMilliseconds - waited, longestPauseMilliseconds, waited * share);
 }
 
 /** Sends a copy of the message to the control queue's dead-letter queue. The copy can be redriven unchanged. */

@@ -16,6 +16,7 @@ import { toAttributeText } from "../messages/body.ts";
 import { type CompleteMessage, completeEntry } from "../messages/control.ts";
 import { openResultSet } from "../results/read-results.ts";
 import { offerResults } from "../results/result-records.ts";
+import { unlessAborted } from "./unless-aborted.ts";
 import type { Verdict } from "./verdict.ts";
 
 /** How often the producer tries to announce the end of a run, and the backoff between the attempts. */
@@ -26,6 +27,8 @@ const LONGEST_REASON = 1_000;
 
 /** The reason if the process ended during the latest attempt and therefore could not record a reason. */
 const PROCESS_ENDED = "its process ended, or was stopped at its timeout, during the latest attempt";
+
+const NOT_SETTLED = "onComplete did not settle before the end of the invocation";
 
 /** The options of `handleCompletion`. */
 export interface CompletionOptions {
@@ -68,7 +71,8 @@ export async function handleCompletion(
       offerResults(summary, () => openResultSet({ store, ledgerStore: ledger.store, runs }, id));
     }
     await publishEvent?.(summary);
-    await Promise.race([workflow.onComplete?.(summary, { signal, attempt, logger }), whenAborted(signal)]);
+    const called = workflow.onComplete?.(summary, { signal, attempt, logger });
+    await unlessAborted<unknown>(called, signal, () => new Error(NOT_SETTLED));
     await runs.endCompletion(id);
     return { tag: "done" };
   } catch (thrown) {
@@ -98,14 +102,6 @@ async function deadLetter(
   await controlDeadLetterQueue.sendControl(copy, { SluiceReason: reason });
   await runs.endCompletion(id, error);
   return { tag: "done" };
-}
-
-function whenAborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    const fail = () => reject(new Error("onComplete did not settle before the end of the invocation"));
-    if (signal.aborted) fail();
-    else signal.addEventListener("abort", fail, { once: true });
-  });
 }
 
 /** The summary of a run that has ended. */

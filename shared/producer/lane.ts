@@ -13,7 +13,8 @@ import {
 } from "./failed-slices.ts";
 import { continueAfter, sendNextContinuation } from "./next-continuation.ts";
 import type { ReceivedControl } from "./received-control.ts";
-import { runSlice, type SliceTime } from "./slice.ts";
+import { runSlice } from "./slice.ts";
+import { isOver, type SliceTime } from "./slice-time.ts";
 import { type Again, recordWait, waitForPartition } from "./source-waits.ts";
 import { DONE, LEFT, type Verdict } from "./verdict.ts";
 import { WarningCollector } from "./warning-collector.ts";
@@ -59,7 +60,7 @@ class Lane {
       // The producer that ended the run may have died before it announced the end. If the run is paused or has failed, a
       // command that resumes it starts the lanes again.
       // mutant: announce-end-of-lanes
-      if (run?.completedAt !== undefined) await runs.progress.announceEnd(id);
+      await runs.progress.announceEnd(id);
       return DONE;
     }
     const row = await runs.lanes.takeUp(run, lane, hop);
@@ -84,12 +85,6 @@ class Lane {
     const partition = await runs.lanes.partition(run, row, number);
     const record = await runs.progress.takeUpPartition(run, partition, row.round, now());
     const limited = await this.#limited(record);
-    if (record.checkpoint.ended) {
-      // The producer that ended the partition may have died before it noted this.
-      // mutant: note-ended-partition-again
-      await runs.progress.closeAgain(record);
-      return await this.#takeNext(run, row);
-    }
     if (isWaiting(record, now())) return await this.#wait(record);
     if (hasFailedTooOften(record)) {
       const reason = record.sliceError ?? "it crashed, ran out of time or lost its control message";
@@ -203,15 +198,14 @@ class Lane {
   }
 
   get #isOver(): boolean {
-    const { lost, signal, shutdown, sliceEnd } = this.#time;
-    return lost.aborted || signal.aborted || shutdown?.aborted === true || this.#context.now() >= sliceEnd;
+    return isOver(this.#time, this.#context.now());
   }
 }
 
 /** Why a run failed whose partitions could not all be read. */
 function failureOf(row: LanesRow): string {
   const { failed } = row;
-  const [first = "", ...others] = failed.values();
+  const [first, ...others] = failed.values();
   if (others.length === 0) return `${first}. ${othersOf(row)}. sluice resume reads this partition again`;
   return `${failed.size} partitions could not be read. The first is ${first}. sluice resume reads them again`;
 }

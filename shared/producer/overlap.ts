@@ -22,7 +22,6 @@ export async function applyOverlap(
   const { run: id, workflow: name, requestedAt } = message;
   const { runs, workflow, logger } = context;
   const known = await runs.find(id);
-  if (known !== undefined && (known.hop > 0 || known.status !== "running")) return undefined;
   // Look for an active run before the row of the new run is written. If there is one, no row must be removed later.
   const [active] = known === undefined ? await runs.active.list() : [];
   const earlier = active ?? (await enterAlone(message, context));

@@ -92,13 +92,12 @@ export class PagePipeline {
   ): Promise<Checkpointed> {
     const { runs, metrics, warnings } = this.#options;
     // Await both, even if one fails, so that no request for the page is under way after this method has failed.
-    const [earlier, sent] = await Promise.allSettled([before, sending]);
-    if (earlier.status === "rejected") throw earlier.reason;
-    if (sent.status === "rejected") throw sent.reason;
-    const deadLettered = sent.value ?? 0;
+    await Promise.allSettled([before, sending]);
+    const earlier = await before;
+    const deadLettered = (await sending) ?? 0;
     metrics.count("produced", produced);
     metrics.count("deadLettered", deadLettered);
-    const run = earlier.value && (await runs.progress.checkpoint(earlier.value, next, warnings.all));
+    const run = earlier && (await runs.progress.checkpoint(earlier, next, warnings.all));
     if (run === undefined) return undefined;
     // From this checkpoint on, the items of the page count. So its dead letters may now exceed the tolerated failures.
     if (deadLettered === 0) return run;

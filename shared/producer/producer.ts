@@ -10,7 +10,7 @@ import { continueRun } from "./continuation.ts";
 import { continueLane } from "./lane.ts";
 import type { ReceivedControl } from "./received-control.ts";
 import { PageSender } from "./sender.ts";
-import type { SliceTime } from "./slice.ts";
+import type { SliceTime } from "./slice-time.ts";
 import { handleWaitMessage } from "./source-waits.ts";
 import { startRun } from "./start.ts";
 import { DONE, type Verdict } from "./verdict.ts";

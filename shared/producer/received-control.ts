@@ -8,7 +8,7 @@ export interface ReceivedControl {
   /** How often SQS has delivered the message, including this time. */
   readonly receiveCount: number;
   /** When the message was sent, in milliseconds since 1970. */
-  readonly sentAt?: number;
+  readonly sentAt: number;
 }
 
 /**

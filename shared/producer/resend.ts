@@ -113,7 +113,7 @@ async function readAgain(
           pages: place.pages + (items.length > 0 ? 1 : 0),
           items: place.items + items.length,
           missing,
-          ...(partition > 0 && { partition }),
+          partition,
         };
         if (place.pages >= pages || place.ended) break;
         const end = await mustEnd(run, options);
@@ -132,7 +132,7 @@ async function readAgain(
 
 /** Why the slice must read no further page. `undefined`: it can continue. */
 async function mustEnd({ id }: RunRecord, { runs, isOver }: ResendOptions): Promise<"stopped" | "time" | undefined> {
-  if ((await runs.find(id))?.status !== "running") return "stopped";
+  if ((await runs.get(id)).status !== "running") return "stopped";
   return isOver() ? "time" : undefined;
 }
 

@@ -25,7 +25,7 @@ export interface SenderOptions {
 
 /** A page that is written in the ledger, with the messages and the dead letters that are still to be sent. */
 export interface WrittenPage {
-  readonly header: PageHeader;
+  readonly header: PageHeader & { readonly results: boolean };
   readonly messages: readonly OutgoingMessage[];
   readonly unsendable: readonly { readonly index: number; readonly item: Unsendable }[];
 }
@@ -57,7 +57,7 @@ export class PageSender {
     const opened = await ledger.pages.open(address, { size: items.length, digest: digestOf(items) });
     if (opened === undefined) return undefined;
     const { epoch, resent, isSettled } = opened;
-    const header: PageHeader = { workflow, ...address, epoch, resent, results: results !== undefined };
+    const header = { workflow, ...address, epoch, resent, results: results !== undefined };
     const messages: OutgoingMessage[] = [];
     const unsendable: { index: number; item: Unsendable }[] = [];
     for (const [index, item] of items.entries()) {
@@ -90,7 +90,7 @@ export class PageSender {
    * @returns false if the item needs no dead letter, because another producer has dead-lettered or cancelled it.
    */
   async #deadLetter(
-    { workflow, resent: _, results = false, ...page }: PageHeader,
+    { workflow, resent: _, results, ...page }: WrittenPage["header"],
     index: number,
     unsendable: Unsendable,
   ): Promise<boolean> {

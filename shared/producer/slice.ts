@@ -7,22 +7,8 @@ import { chunks, type Reading } from "./chunks.ts";
 import type { ProducerContext } from "./context.ts";
 import { PagePipeline } from "./page-pipeline.ts";
 import { sendAgain, sendPartitionsAgain } from "./resend.ts";
+import { isOver, type SliceTime } from "./slice-time.ts";
 import type { WarningCollector } from "./warning-collector.ts";
-
-/** How long an invocation may work. */
-export interface SliceTime {
-  /** The time after which the producer begins no new page, on the producer's clock in milliseconds. */
-  readonly sliceEnd: number;
-  /** Fires when the producer must stop at once, even in the middle of a page. */
-  readonly signal: AbortSignal;
-  /** Fires when another producer may have the control message. After that, this producer begins no new page. */
-  readonly lost: AbortSignal;
-  /**
-   * Fires when the process is about to end. The producer then aborts the read of the source, begins no new page, and
-   * leaves the rest to another producer. This counts as no failure. Absent: it never fires.
-   */
-  readonly shutdown?: AbortSignal | undefined;
-}
 
 /** Requests that the start of a run has begun. The slice that sends the first page waits for them. */
 export interface BegunRun {
@@ -132,7 +118,9 @@ class Slice {
     const { runs, workflow } = this.#context;
     const { checkpoint } = this.#run;
     // The producer that wrote the checkpoint may have died before it wrote the final size of the blocks (groups of
-    // 1,000 pages in the ledger). Before the first slice there is no checkpoint.
+    // 1,000 pages in the ledger), or before it noted that a partition has ended. Before the first slice there is no
+    // checkpoint.
+    // mutant: note-ended-partition-again
     if (checkpoint.count > 0) await runs.progress.closeAgain(this.#run);
     if (checkpoint.ended) return { tag: "ended" };
     // Take a sample before reading, so that the slice reads no page for which the queue has no room.
@@ -218,8 +206,7 @@ class Slice {
 
   /** Whether the slice must begin no new page. */
   get #isOver(): boolean {
-    const { lost, shutdown, sliceEnd } = this.#time;
-    return lost.aborted || shutdown?.aborted === true || this.#context.now() >= sliceEnd;
+    return isOver(this.#time, this.#context.now());
   }
 
   /**

@@ -8,7 +8,7 @@ import type { ProducerContext } from "./context.ts";
 import { failPermanently } from "./failed-slices.ts";
 import { continueAfter, sendNextContinuation } from "./next-continuation.ts";
 import { mayReceiveAgain, type ReceivedControl } from "./received-control.ts";
-import type { SliceTime } from "./slice.ts";
+import type { SliceTime } from "./slice-time.ts";
 import { DONE, type Verdict } from "./verdict.ts";
 
 /**
@@ -27,6 +27,8 @@ const LONGEST_SLEEP_MILLISECONDS = 5_000;
  * is being stopped ends soon even if the worker that stopped it crashed before it could tell the producer.
  */
 const LONGEST_HIDING_MILLISECONDS = 900_000;
+
+const LONGEST_WAIT_MILLISECONDS = toMilliseconds(LONGEST_SOURCE_WAIT, { option: "the longest wait" });
 
 /** How many characters of the service's reason the ledger keeps. */
 const LONGEST_REASON = 500;
@@ -71,12 +73,11 @@ export async function recordWait(
   // return together, and no run returns at once.
   const pause = Math.min(UNKNOWN_WAIT.capMilliseconds, UNKNOWN_WAIT.baseMilliseconds * 2 ** count);
   const until = Math.ceil(asked ?? at + pause * (0.5 + random() / 2));
-  const longest = toMilliseconds(LONGEST_SOURCE_WAIT, { option: "the longest wait" });
-  if (until - since > longest) {
+  if (until - since > LONGEST_WAIT_MILLISECONDS) {
     const error = new SourceError(
-      `the source asks to wait until ${isoTime(until)}. A run waits for at most ${formatDuration(longest)}, and this run ` +
-        `has waited since ${isoTime(since)}. The service said: ${message}. Resume the run after that time`,
-      { permanent: true },
+      `the source asks to wait until ${isoTime(until)}. A run waits for at most ` +
+        `${formatDuration(LONGEST_WAIT_MILLISECONDS)}, and this run has waited since ${isoTime(since)}. ` +
+        `The service said: ${message}. Resume the run after that time`,
     );
     if (run.partition !== undefined) return { tag: "failed", error };
     await failPermanently(run.id, error, context);
@@ -119,17 +120,17 @@ export async function waitForPartition(
   context: ProducerContext,
 ): Promise<Verdict | Again> {
   if (await sleepThrough(run, time, context)) return { tag: "again" };
-  const left = Math.max(0, (run.wait?.until ?? 0) - context.now());
+  const left = Math.max(0, endOfWait(run) - context.now());
   return await continueAfter(Math.min(left, LONGEST_HIDING_MILLISECONDS), message, control, context);
 }
 
 /** Sleeps for the whole wait if it is short. Returns false if it is long, or if the producer must stop. */
 async function sleepThrough(
-  { wait }: RunRecord,
+  run: RunRecord,
   time: SliceTime,
   { now, sleep = sleepUnlessAborted }: ProducerContext,
 ): Promise<boolean> {
-  const until = wait?.until ?? 0;
+  const until = endOfWait(run);
   const left = until - now();
   if (left <= LONGEST_SLEEP_MILLISECONDS && until < time.sliceEnd) {
     const mustStop = AbortSignal.any([time.signal, time.lost, ...(time.shutdown === undefined ? [] : [time.shutdown])]);
@@ -157,13 +158,16 @@ export async function handleWaitMessage(
   }
   // If the run was paused, `sluice resume` sends a continuation of its own.
   if (run?.status !== "running") return DONE;
-  const left = (run.wait?.until ?? 0) - now();
+  const left = endOfWait(run) - now();
   if (left <= 0) await sendNextContinuation({ run: id, hop: run.hop }, context);
   else if (mayReceiveAgain(control)) {
     return { tag: "wait", milliseconds: Math.min(left, LONGEST_HIDING_MILLISECONDS) };
   } else await controlQueue.sendControl(waitEntry({ run: id, workflow, hop }, `-after-${control.id}`));
   return DONE;
 }
+
+/** When the run may read its source, in milliseconds since 1970. 0: the run does not wait. */
+const endOfWait = ({ wait }: RunRecord): number => wait?.until ?? 0;
 
 const isoTime = (milliseconds: number): string => new Date(milliseconds).toISOString();
 

@@ -12,8 +12,9 @@ import { failSlice } from "./failed-slices.ts";
 import { continueAfter } from "./next-continuation.ts";
 import { checkPartitions } from "./partition-list.ts";
 import type { ReceivedControl } from "./received-control.ts";
-import type { SliceTime } from "./slice.ts";
+import type { SliceTime } from "./slice-time.ts";
 import { type Again, recordWait, waitForSource } from "./source-waits.ts";
+import { unlessAborted } from "./unless-aborted.ts";
 import { DONE, LEFT, type Verdict } from "./verdict.ts";
 import { WarningCollector } from "./warning-collector.ts";
 
@@ -83,9 +84,11 @@ async function askForPartitions(
   // The run began with code whose source had partitions. If the source has none now, it is read as one part.
   if (source.partitions === undefined) return { tag: "planned", partitions: [{ id: WHOLE_SOURCE }] };
   const mustStop = shutdown === undefined ? signal : AbortSignal.any([signal, shutdown]);
+  const notInTime = () =>
+    new SourceError("the source did not return its partitions in time", { cause: mustStop.reason });
   try {
     const asked = source.partitions({ signal: mustStop, warn: warnings.warn });
-    return { tag: "planned", partitions: checkPartitions(await unlessAborted(asked, mustStop)) };
+    return { tag: "planned", partitions: checkPartitions(await unlessAborted(asked, mustStop, notInTime)) };
   } catch (thrown) {
     const at = now();
     await errorMessageCompletion(thrown);
@@ -98,19 +101,5 @@ async function askForPartitions(
       tag: "failed",
       error: new SourceError(`the source's function partitions threw: ${error.message}`, { cause: error, permanent }),
     };
-  }
-}
-
-/** A source that ignores its signal must not block the producer. */
-async function unlessAborted<Result>(asked: Promise<Result> | Result, signal: AbortSignal): Promise<Result> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const onAbort = () =>
-    reject(new SourceError("the source did not return its partitions in time", { cause: signal.reason }));
-  if (signal.aborted) onAbort();
-  signal.addEventListener("abort", onAbort, { once: true });
-  try {
-    return await Promise.race([asked, promise]);
-  } finally {
-    signal.removeEventListener("abort", onAbort);
   }
 }

@@ -3,7 +3,7 @@ import type { RunRecord } from "../ledger/run-record.ts";
 import type { ContinueMessage } from "../messages/control.ts";
 import type { ProducerContext } from "./context.ts";
 import { sendNextContinuation } from "./next-continuation.ts";
-import type { SliceTime } from "./slice.ts";
+import { isOver, type SliceTime } from "./slice-time.ts";
 import { DONE, LEFT, type Verdict } from "./verdict.ts";
 
 /**
@@ -25,9 +25,8 @@ export async function stopProduction(
     const { partition = 0, pages: page } = firstWithoutMessages;
     await runs.stopping.cancelPending(run, { partition, page });
   }
-  const isOver = () =>
-    time.lost.aborted || time.signal.aborted || time.shutdown?.aborted === true || now() >= time.sliceEnd;
-  if (await runs.stopping.cancelWaiting(run, now() + LONG_WAIT_MILLISECONDS, isOver)) return DONE;
+  const isLate = () => isOver(time, now());
+  if (await runs.stopping.cancelWaiting(run, now() + LONG_WAIT_MILLISECONDS, isLate)) return DONE;
   if (time.lost.aborted) return LEFT;
   await sendNextContinuation(message, context);
   return DONE;

@@ -168,7 +168,7 @@ export class Actors {
       const { signal } = new AbortController();
       const lost = losesMessage ? AbortSignal.abort() : signal;
       const time = { sliceEnd: Number.POSITIVE_INFINITY, signal, lost };
-      const verdict = await producer.handle({ id: "control", body, group, receiveCount: 1 }, time);
+      const verdict = await producer.handle({ id: "control", body, group, receiveCount: 1, sentAt: 0 }, time);
       return verdict.tag === "done" ? "delete" : "again";
     });
   }

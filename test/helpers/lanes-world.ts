@@ -1,7 +1,7 @@
 import type { ControlEntry } from "../../shared/aws/queue.ts";
 import type { PageReader, Partition } from "../../shared/index.ts";
 import { parseControlMessage } from "../../shared/messages/control.ts";
-import type { SliceTime } from "../../shared/producer/slice.ts";
+import type { SliceTime } from "../../shared/producer/slice-time.ts";
 import { ProducerWorld, RUN } from "./producer-world.ts";
 
 /** A source whose partitions have these items, two on each page. The cursor is the position in the partition. */

@@ -12,7 +12,7 @@ import {
 import { type DeadLetterEnvelope, type Envelope, parseEnvelope } from "../../shared/messages/envelope.ts";
 import type { ProducerOptions } from "../../shared/producer/context.ts";
 import { Producer } from "../../shared/producer/producer.ts";
-import type { SliceTime } from "../../shared/producer/slice.ts";
+import type { SliceTime } from "../../shared/producer/slice-time.ts";
 import { FakeSqs } from "./fake-sqs.ts";
 import { FaultyStore } from "./faulty-store.ts";
 import { RecordingMetrics, recordingLogger } from "./recording-metrics.ts";
@@ -69,10 +69,10 @@ export class ProducerWorld {
     receiveCount = 1,
     time: Partial<SliceTime> = {},
   ) {
-    const { body, group, sentAt } = message;
+    const { body, group, sentAt = this.now } = message;
     const sliceEnd = Number.POSITIVE_INFINITY;
     return await this.#producer().handle(
-      { id: "message", body, group, receiveCount, ...(sentAt !== undefined && { sentAt }) },
+      { id: "message", body, group, receiveCount, sentAt },
       { sliceEnd, signal: new AbortController().signal, lost: new AbortController().signal, ...time },
     );
   }

@@ -62,7 +62,7 @@ function worldOf() {
     const producer = new Producer({ ...options, maxBacklog: 1_000 });
     const never = new AbortController().signal;
     const time = { sliceEnd: Number.POSITIVE_INFINITY, signal: never, lost: never };
-    await producer.handle({ id: "control", receiveCount: 1, ...entry }, time);
+    await producer.handle({ id: "control", receiveCount: 1, sentAt: clock(), ...entry }, time);
   };
   /** One invocation. Returns how many messages it had. */
   const consume = async (): Promise<number> => {

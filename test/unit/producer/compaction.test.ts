@@ -42,9 +42,9 @@ async function succeed(index: number, redriveGeneration = 0) {
 const compactions = (): CompactMessage[] =>
   world.sqs.control.map(({ body }) => parseControlMessage(body)).filter((message) => message.type === "compact");
 
-const compact = (message = compactions().at(-1), receiveCount = 1, sentAt?: number) => {
+const compact = (message = compactions().at(-1), receiveCount = 1, sentAt = world.now - 60_000) => {
   if (message === undefined) throw new Error("no compaction was asked for");
-  return world.handle({ ...compactEntry(message), ...(sentAt !== undefined && { sentAt }) }, receiveCount);
+  return world.handle({ ...compactEntry(message), sentAt }, receiveCount);
 };
 
 test("the messages of a run with results say so", () => {

@@ -7,7 +7,14 @@ import { recordingLogger } from "../../helpers/recording-metrics.ts";
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
-const record = (id: string) => ({ id, receiptHandle: `handle-${id}`, body: "", group: "g", receiveCount: 1 });
+const record = (id: string) => ({
+  id,
+  receiptHandle: `handle-${id}`,
+  body: "",
+  group: "g",
+  receiveCount: 1,
+  sentAt: 0,
+});
 
 function batch(handle: (id: string) => Promise<Verdict>) {
   const changeVisibility = vi.fn(async (_handle: string, _milliseconds: number) => {});

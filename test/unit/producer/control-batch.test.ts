@@ -4,7 +4,7 @@ import type { Cursor } from "../../../shared/index.ts";
 import { continueEntry } from "../../../shared/messages/control.ts";
 import { type ControlRecord, handleControlBatch } from "../../../shared/producer/control-batch.ts";
 import type { Producer } from "../../../shared/producer/producer.ts";
-import type { SliceTime } from "../../../shared/producer/slice.ts";
+import type { SliceTime } from "../../../shared/producer/slice-time.ts";
 import type { Verdict } from "../../../shared/producer/verdict.ts";
 import { FakeSqs } from "../../helpers/fake-sqs.ts";
 import { CONTROL, ProducerWorld, RUN } from "../../helpers/producer-world.ts";
@@ -12,7 +12,10 @@ import { recordingLogger } from "../../helpers/recording-metrics.ts";
 
 afterEach(() => vi.useRealTimers());
 
-const record = (id: string): ControlRecord => ({ id, receiptHandle: `${id}'s`, body: "", group: "", receiveCount: 1 });
+const record = (id: string): ControlRecord => ({
+  ...{ id, receiptHandle: `${id}'s`, body: "", group: "" },
+  ...{ receiveCount: 1, sentAt: 0 },
+});
 
 function batch(handle: Producer["handle"], sqs = new FakeSqs(), records = [record("a")]) {
   const logger = recordingLogger();

@@ -33,7 +33,7 @@ async function world({ random = 0.5 } = {}) {
 }
 
 const asks = (until: number | undefined, reason = "busy") => new SourceWait(reason, until, undefined);
-const control = (receiveCount = 1) => ({ id: "m1", body: "", group: RUN, receiveCount });
+const control = (receiveCount = 1) => ({ id: "m1", body: "", group: RUN, receiveCount, sentAt: NOW });
 const never = () => new AbortController().signal;
 const sliceTime = (sliceEnd: number) => ({ sliceEnd, signal: never(), lost: never() });
 
