@@ -19,9 +19,23 @@ export class RecordingMetrics implements Metrics {
   }
 }
 
-/** A logger that keeps its messages. */
-export function recordingLogger(): TaskLogger & { readonly lines: string[] } {
+export interface RecordingLogger extends TaskLogger {
+  /** The messages, each after its level. */
+  readonly lines: string[];
+  /** The fields of the latest line with this message. */
+  fieldsOf(message: string): Readonly<Record<string, unknown>> | undefined;
+}
+
+/** A logger that keeps its messages and their fields. */
+export function recordingLogger(): RecordingLogger {
   const lines: string[] = [];
-  const log = (level: string) => (message: string) => void lines.push(`${level}: ${message}`);
-  return { lines, debug: log("debug"), info: log("info"), warn: log("warn"), error: log("error") };
+  const fields = new Map<string, Readonly<Record<string, unknown>>>();
+  const log =
+    (level: string) =>
+    (message: string, more: Readonly<Record<string, unknown>> = {}) => {
+      lines.push(`${level}: ${message}`);
+      fields.set(message, more);
+    };
+  const fieldsOf = (message: string) => fields.get(message);
+  return { lines, fieldsOf, debug: log("debug"), info: log("info"), warn: log("warn"), error: log("error") };
 }

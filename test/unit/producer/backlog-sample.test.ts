@@ -39,6 +39,9 @@ test("a queue that is full without the messages of paused runs is told of, from 
   expect(logger.lines).toEqual([
     "warn: the queue is full, partly with messages of paused runs: resume or cancel a paused run",
   ]);
+  expect(
+    logger.fieldsOf("the queue is full, partly with messages of paused runs: resume or cancel a paused run"),
+  ).toEqual({ backlog: 110, pausedItems: 10 });
 });
 
 test("a ledger that does not answer makes the messages of paused runs count", async () => {

@@ -60,6 +60,19 @@ test("a message that must wait is hidden for that time, and stays", async () => 
   expect(logger.lines).toEqual([]);
 });
 
+test("a message that was lost stays, and a warning says which one and why", async () => {
+  const { changeVisibility, options, logger } = batch(async () => {
+    changeVisibility.mockRejectedValueOnce(Object.assign(new Error("gone"), { name: "MessageNotInflight" }));
+    await vi.advanceTimersByTimeAsync(10_000);
+    return { tag: "left" };
+  });
+  expect(await handleControlBatch([record("a")], options)).toEqual(["a"]);
+  expect(logger.fieldsOf("the producer lost its control message, and another producer continues")).toEqual({
+    message: "a",
+    error: expect.objectContaining({ name: "MessageNotInflight" }),
+  });
+});
+
 test("a message that the producer leaves to another one stays, and a warning says so", async () => {
   const { changeVisibility, options, logger } = batch(async () => ({ tag: "left" }));
   expect(await handleControlBatch([record("a")], options)).toEqual(["a"]);

@@ -92,6 +92,9 @@ test("a message that was delivered too late is not handled", async () => {
   expect(await ids).toEqual(["a"]);
   expect(handle).not.toHaveBeenCalled();
   expect(logger.lines).toEqual(["warn: a control message was delivered too late, and another producer has it"]);
+  expect(logger.fieldsOf("a control message was delivered too late, and another producer has it")).toEqual({
+    message: "a",
+  });
 });
 
 test("a lost message is not hidden from its new producer, whatever the old producer's verdict is", async () => {
