@@ -30,9 +30,14 @@ export function watchMemory(
 /** The resident memory of a process in MB, or `undefined` if it is not known. */
 export function residentMb(pid: number | undefined): number | undefined {
   try {
-    const kilobytes = RESIDENT.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
-    return kilobytes === undefined ? undefined : Math.ceil(Number(kilobytes) / 1_024);
+    return residentMbIn(readFileSync(`/proc/${pid}/status`, "utf8"));
   } catch {
     return undefined;
   }
+}
+
+/** The resident memory in MB in the text of a `status` file. `undefined` if the process has ended: it has no memory. */
+export function residentMbIn(status: string): number | undefined {
+  const kilobytes = RESIDENT.exec(status)?.[1];
+  return kilobytes === undefined ? undefined : Math.ceil(Number(kilobytes) / 1_024);
 }

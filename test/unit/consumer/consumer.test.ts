@@ -518,9 +518,10 @@ describe("a consumer that refills its slots", () => {
     const again = await world.consume({ task }, [world.message(0), world.message(1)], { refill: refill() });
     expect(again).toEqual([]);
     expect(task.mock.calls.map(([item]) => item)).toEqual([..."abcde"]);
-    expect(world.sqs.deleted).toEqual(
-      expect.arrayContaining(["polled-handle-2", "polled-handle-3", "polled-handle-4"]),
-    );
+    // Lambda would delete those of the batch at the end of the invocation, when they may be visible again.
+    expect(world.sqs.deleted.toSorted()).toEqual([
+      ...["handle-0", "handle-1", "polled-handle-2", "polled-handle-3", "polled-handle-4"],
+    ]);
     expect(await world.status()).toBe("completed");
     for (const { max, visibilitySeconds } of world.sqs.received) {
       expect(max).toBeGreaterThanOrEqual(1);

@@ -1,4 +1,5 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
+import type { SlotSupplier } from "../../../shared/consumer/slots/slot-supplier.ts";
 import { envelopeBody } from "../../../shared/messages/envelope.ts";
 import { ConsumerWorld, RUN } from "../../helpers/consumer-world.ts";
 
@@ -14,6 +15,12 @@ async function messageOfPausedRun(world: ConsumerWorld) {
   const header = { workflow: "test", run: OTHER_RUN, partition: 0, page: 0, epoch: 1, resent: false };
   return world.raw(envelopeBody(header, 0, '"paused"'), { id: "paused" });
 }
+
+/** Ten slots at a rate at which so many starts are due. */
+const supplierWithStock = (stock: number) => ({
+  ...{ size: 10, stock },
+  reserve: async () => ({ tag: "reserved", slot: { release: () => {} } }) as const,
+});
 
 describe("A consumer receives further messages", () => {
   test("while its run is being cancelled, because dropping the messages ends the run", async () => {
@@ -46,10 +53,19 @@ test("A consumer of a paused run receives nothing, because the messages would on
   expect(world.sqs.received).toEqual([]);
 });
 
+test("A consumer receives nothing after the end of its invocation, also if more starts become due", async () => {
+  const world = await ConsumerWorld.of(["a"]);
+  const supplier = { ...supplierWithStock(0), begin: vi.fn<NonNullable<SlotSupplier["begin"]>>() };
+  await world.consume({}, world.messages(), { refill: REFILL, slots: supplier });
+  supplier.stock = 5;
+  supplier.begin.mock.calls[0]?.[0].onChange();
+  for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate);
+  expect(world.sqs.received).toEqual([]);
+});
+
 test("An invocation ends if a planned request is not needed, because no start is due", async () => {
   const world = await ConsumerWorld.of(["a"]);
-  const slot = { release: () => {} };
-  const slots = { size: 10, stock: 0, reserve: async () => ({ tag: "reserved", slot }) as const };
+  const slots = supplierWithStock(0);
   expect(await world.consume({}, world.messages(), { refill: REFILL, slots })).toEqual([]);
   expect(world.sqs.received).toEqual([]);
   expect(await world.counts()).toMatchObject({ succeeded: 1 });

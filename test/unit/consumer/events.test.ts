@@ -46,14 +46,15 @@ test("The death of a message that is no envelope is published with its reason, a
 
 test("A failed attempt after which another follows is published and logged with its failure, its number and the delay", async () => {
   const world = await ConsumerWorld.of(["a"]);
-  const retry = { attempts: 3, backoff: { base: { seconds: 4 }, cap: { seconds: 4 } } };
+  const retry = { attempts: 3, backoff: { base: { milliseconds: 4_680 }, cap: { seconds: 5 } } };
   const logged = vi.spyOn(world.logger, "info");
+  // random is 0.5, so the delay is 2.34 s.
   await world.consume({ task: () => Promise.reject(new TypeError("n".repeat(10_000))), retry }, world.messages());
   const failure = expect.stringMatching(/^TypeError: n{400,}… \(10011 characters\)$/);
   expect(events).toContainEqual({ event: "retried", failure });
   expect(logged).toHaveBeenCalledWith("attempt failed", {
     ...{ run: expect.any(String), page: 0, index: 0, epoch: 1, redrives: 0 },
-    ...{ attempt: 1, attempts: 3, failure, nextInSeconds: expect.any(Number) },
+    ...{ attempt: 1, attempts: 3, failure, nextInSeconds: 2.3 },
   });
   expect(world.logger.lines.filter((line) => line.includes("attempt failed"))).toEqual(["info: attempt failed"]);
 });

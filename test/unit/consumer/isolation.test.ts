@@ -82,10 +82,13 @@ describe("the process of an isolated attempt", () => {
 
   test("gets the item once it is ready and the begin is noted, and is killed after its answer", async () => {
     const { promise: noted, resolve: note } = Promise.withResolvers<void>();
-    const { child, ended } = started({ begin: () => noted });
+    const begin = vi.fn(() => noted);
+    const { child, ended } = started({ begin });
     // A text that is no `ready` says nothing.
     await child.say({ tag: "succeeded" });
+    expect(begin).not.toHaveBeenCalled();
     await child.say({ tag: "ready" });
+    expect(begin).toHaveBeenCalledOnce();
     expect(child.received).toEqual([]);
     expect(events).toEqual([]);
     note();

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { residentMb, watchMemory } from "../../../shared/consumer/attempts/memory-watch.ts";
+import { residentMb, residentMbIn, watchMemory } from "../../../shared/consumer/attempts/memory-watch.ts";
 
 const onLinux = test.runIf(process.platform === "linux");
 
@@ -17,6 +17,11 @@ test("the memory of a process that is not there is not known", () => {
   // https://man7.org/linux/man-pages/man5/proc_sys_kernel.5.html: no process has a number above 2²².
   expect(residentMb(2 ** 22 + 1)).toBeUndefined();
   expect(residentMb(undefined)).toBeUndefined();
+});
+
+test("the memory of a process is known in whole MB, and not after it has ended", () => {
+  expect(residentMbIn("Name:\tnode\nVmHWM:\t9999 kB\nVmRSS:\t    2049 kB\nThreads:\t7\n")).toBe(3);
+  expect(residentMbIn("Name:\tnode\nState:\tZ (zombie)\nThreads:\t1\n")).toBeUndefined();
 });
 
 onLinux("a process that takes more than its limit is reported once", () => {

@@ -52,6 +52,7 @@ test("There is work while an attempt runs, or while a message of a run that work
   inHand.mode = "pause";
   inHand.enter("attempting");
   expect(messages.hasWork).toBe(true);
+  inHand.mode = "work";
   inHand.enter("recording");
   expect(messages.hasWork).toBe(false);
 });

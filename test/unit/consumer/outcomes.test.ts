@@ -210,6 +210,9 @@ describe("An attempt that runs alone", () => {
     expect(until(NOW - 15_000)).toBeUndefined();
     expect(until(NOW - 20_000, NOW - 3_000)).toBe(NOW + 12_000);
     expect(until(NOW - 3_000, NOW - 20_000)).toBe(NOW + 12_000);
+    // An earlier version of Sluice did not store when the first of two attempts began.
+    const onlySecond = { ...began(0, 0), began: new Map([[2, NOW - 3_000]]) };
+    expect(maybeRunningUntil(itemOf(9), onlySecond, 10_000, NOW)).toBe(NOW + 12_000);
     // The clock was set back.
     expect(until(NOW + 5_001)).toBeUndefined();
     expect(until()).toBeUndefined();

@@ -283,6 +283,30 @@ describe("in a process that serves one invocation after another", () => {
       expect(await watch.mode("a")).toBe("pause");
     });
 
+    test("is not used either if the clock was set back, because nobody knows how old it is", async () => {
+      const { watch, find, clock, comeBack } = await leftBehind();
+      clock.now -= 60_000;
+      watch.begin();
+      const mode = watch.mode("a");
+      await comeBack();
+      expect(await mode).toBe("pause");
+      expect(find).toHaveBeenCalledTimes(2);
+    });
+
+    test("ends without ending the later request, which all messages share", async () => {
+      const { watch, find, clock, comeBack } = await leftBehind();
+      clock.now += 60_000;
+      watch.begin();
+      const later = Promise.withResolvers<RunRecord>();
+      find.mockReturnValueOnce(later.promise);
+      const modes = [watch.mode("a")];
+      await comeBack();
+      modes.push(watch.mode("a"));
+      later.resolve({ id: "a", status: "paused", checkpoint: { ended: false } } as RunRecord);
+      expect(await Promise.all(modes)).toEqual(["pause", "pause"]);
+      expect(find).toHaveBeenCalledTimes(2);
+    });
+
     test("does not replace the answer to a later request, if its own answer arrives last", async () => {
       const { watch, find, clock, comeBack } = await leftBehind();
       clock.now += 2_000;

@@ -11,6 +11,8 @@ const find = vi.fn(
     }),
 );
 
+const turn = () => new Promise(setImmediate);
+
 test("all calls during a request share the next one, which begins after them", async () => {
   const check = new StopCheck({ find });
   const first = check.isStopping("run");
@@ -22,6 +24,28 @@ test("all calls during a request share the next one, which begins after them", a
   answers[1]?.("cancelling");
   expect(await Promise.all(later)).toEqual([true, true]);
   expect(find).toHaveBeenCalledTimes(2);
+});
+
+test("calls that come while a request is in flight send none before its answer, however many there are", async () => {
+  const check = new StopCheck({ find });
+  find.mockClear();
+  answers.length = 0;
+  const first = check.isStopping("run");
+  await turn();
+  const second = check.isStopping("run");
+  await turn();
+  expect(find).toHaveBeenCalledTimes(1);
+  answers[0]?.("running");
+  await first;
+  await turn();
+  const third = check.isStopping("run");
+  await turn();
+  expect(find).toHaveBeenCalledTimes(2);
+  answers[1]?.("running");
+  await second;
+  await turn();
+  answers[2]?.("cancelling");
+  expect(await third).toBe(true);
 });
 
 test("a request that fails rejects the calls that share it, and the next call makes a new one", async () => {
