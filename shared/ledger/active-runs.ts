@@ -1,4 +1,5 @@
 import { type Condition, type Key, keyText, type LedgerStore, type Row, type Update } from "../aws/table.ts";
+import { batchesOf } from "../base/batches.ts";
 import { runKey, runListKey } from "./keys.ts";
 import { isActive, type RunRecord, type RunStatus, readRunRow } from "./run-record.ts";
 
@@ -124,8 +125,7 @@ export class ActiveRuns {
       if (run === undefined) stale.push([attributeOf(id), hop]);
       else active.push(run);
     }
-    for (let start = 0; start < stale.length; start += REMOVED_PER_WRITE) {
-      const some = stale.slice(start, start + REMOVED_PER_WRITE);
+    for (const some of batchesOf(stale, REMOVED_PER_WRITE)) {
       // If one of these runs was entered again in between, nothing is removed. The next reader removes the others.
       await this.#tidy({
         remove: some.map(([attribute]) => attribute),
@@ -151,8 +151,7 @@ export class ActiveRuns {
     // one of these runs, reopened, with a later `hop`.
     const updates: Update[] = [];
     let before = row;
-    for (let start = 0; start < missing.length; start += ADDED_PER_WRITE) {
-      const some = missing.slice(start, start + ADDED_PER_WRITE);
+    for (const some of batchesOf(missing, ADDED_PER_WRITE)) {
       // A start that has read the list before one of these runs was in it must not begin beside that run.
       const change = `${before.change ?? ""}+`;
       const set = { ...Object.fromEntries(some.map(({ id, hop }) => [attributeOf(id), hop])), change };

@@ -1,4 +1,5 @@
 import type { Condition, LedgerStore, Row } from "../aws/table.ts";
+import { batchesOf } from "../base/batches.ts";
 import type { Reason } from "../base/failure.ts";
 import {
   blockGroupKey,
@@ -90,8 +91,7 @@ export class Outcomes {
         ],
       });
     let row: Row | undefined;
-    for (let start = 0; start < entries.length; start += CANCELLED_PER_WRITE) {
-      const some = entries.slice(start, start + CANCELLED_PER_WRITE);
+    for (const some of batchesOf(entries, CANCELLED_PER_WRITE)) {
       const written = await cancel(some);
       row = written ?? row;
       // One item can be the reason why the write was refused. So each item gets a write of its own.

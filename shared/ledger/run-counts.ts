@@ -1,5 +1,6 @@
 import { MOST_BATCH_GET_KEYS } from "../aws/quotas.ts";
 import { keyText, type LedgerStore } from "../aws/table.ts";
+import { batchesOf } from "../base/batches.ts";
 import { type BlockAddress, blockKey, type PageAddress, pageKey } from "../messages/item-address.ts";
 import { blocksToRead } from "./block-groups.ts";
 import { readBlockRow } from "./block-row.ts";
@@ -52,8 +53,7 @@ async function countOpen(
     totals.push(...known.totals);
     for (const block of known.blocks) blocks.push({ run, partition, block, pages });
   }
-  for (let start = 0; start < blocks.length; start += MOST_BATCH_GET_KEYS) {
-    const some = blocks.slice(start, start + MOST_BATCH_GET_KEYS);
+  for (const some of batchesOf(blocks, MOST_BATCH_GET_KEYS)) {
     const blockRows = await store.getMany(some.map(blockKey));
     const wanted: PageAddress[] = [];
     for (const { partition, block, pages } of some) {
@@ -67,8 +67,8 @@ async function countOpen(
       for (let page = first; page < last; page++)
         if (!row.full.has(page) || row.notable.has(page)) wanted.push({ run, partition, page });
     }
-    for (let place = 0; place < wanted.length; place += MOST_BATCH_GET_KEYS) {
-      const rows = await store.getMany(wanted.slice(place, place + MOST_BATCH_GET_KEYS).map(pageKey));
+    for (const pages of batchesOf(wanted, MOST_BATCH_GET_KEYS)) {
+      const rows = await store.getMany(pages.map(pageKey));
       for (const row of rows.values()) {
         const page = presentTotals(readPageRow(row));
         pending += page.pending;
