@@ -49,7 +49,7 @@ export class Attempts {
     const row = await this.#store.update(attemptsKey(item), {
       set: {
         [failureAttribute(redriveGeneration, receiveCount)]: failure as unknown as Json,
-        ...(final !== undefined && { [finalAttribute(redriveGeneration)]: final }),
+        [finalAttribute(redriveGeneration)]: final,
       },
     });
     return readAttemptsRow(row, redriveGeneration).failures;
@@ -144,24 +144,25 @@ export class Attempts {
     await this.#store.update(attemptsKey(item), {
       set: {
         [receiveAttribute(redriveGeneration, receiveCount)]: mark,
-        ...(beganAt !== undefined && { [beganAttribute(redriveGeneration, receiveCount)]: beganAt }),
+        [beganAttribute(redriveGeneration, receiveCount)]: beganAt,
       },
     });
   }
 }
 
-/** The attributes that account for all receives up to `receive`. Another message of the item may have accounted for more. */
-function accounting(
+/**
+ * The attributes that account for all receives up to `receive`. Another message of the item may have accounted for more. No
+ * write removes the mark of a suspect.
+ */
+const accounting = (
   { redriveGeneration }: ItemAddress,
-  { accountedTo = 0, suspect }: AttemptsRow,
+  { accountedTo = 0 }: AttemptsRow,
   receive: number,
   isSuspect: boolean,
-): Readonly<Record<string, Json>> {
-  return {
-    [accountedAttribute(redriveGeneration)]: Math.max(accountedTo, receive),
-    ...((isSuspect || suspect === true) && { [suspectAttribute(redriveGeneration)]: true }),
-  };
-}
+): Readonly<Record<string, Json | undefined>> => ({
+  [accountedAttribute(redriveGeneration)]: Math.max(accountedTo, receive),
+  [suspectAttribute(redriveGeneration)]: isSuspect || undefined,
+});
 
 /** The marks of receives at which the message was put back, as many as one write can remove. */
 const returnedMarks = ({ redriveGeneration }: ItemAddress, { receives }: AttemptsRow): readonly string[] =>

@@ -1,5 +1,6 @@
 import { MOST_BATCH_GET_KEYS } from "../aws/quotas.ts";
 import { keyText, type LedgerStore, type Row } from "../aws/table.ts";
+import { batchesOf } from "../base/batches.ts";
 import { type BlockAddress, blockGroupKey, blockKey } from "../messages/item-address.ts";
 import { BLOCKS_PER_GROUP, blockCount, blockGroupCount, blocksInGroup } from "./keys.ts";
 import { numberSet } from "./number-set.ts";
@@ -71,19 +72,14 @@ export async function blocksToRead(
   isRedriven = false,
 ): Promise<KnownBlocks> {
   const count = blockCount(pages);
-  const totals: Totals[] = [];
-  const blocks: number[] = [];
-  const rows = count > BLOCKS_PER_GROUP ? await readBlockGroups(store, production, count) : [];
-  for (let group = 0; group < blockGroupCount(count); group++) {
-    const row = rows[group];
-    const mayHavePending = row?.redriven === true || (isRedriven && group === 0);
-    if (row?.totals !== undefined && !mayHavePending) totals.push(row.totals);
-    else {
-      const first = group * BLOCKS_PER_GROUP;
-      for (let block = first; block < Math.min(count, first + BLOCKS_PER_GROUP); block++) blocks.push(block);
-    }
-  }
-  return { totals, blocks };
+  const blocksFrom = (first: number, size: number) => Array.from({ length: size }, (_, place) => first + place);
+  if (count <= BLOCKS_PER_GROUP) return { totals: [], blocks: blocksFrom(0, count) };
+  const groups = (await readBlockGroups(store, production, count)).map(({ totals, redriven }, group): KnownBlocks => {
+    const mayHavePending = redriven || (isRedriven && group === 0);
+    if (totals !== undefined && !mayHavePending) return { totals: [totals], blocks: [] };
+    return { totals: [], blocks: blocksFrom(group * BLOCKS_PER_GROUP, blocksInGroup(group, count)) };
+  });
+  return { totals: groups.flatMap(({ totals }) => totals), blocks: groups.flatMap(({ blocks }) => blocks) };
 }
 
 /** The sum of the totals of blocks. */
@@ -93,10 +89,8 @@ export async function sumOfBlocks(
   { totals, blocks }: KnownBlocks,
 ): Promise<Totals> {
   let sum = sumTotals(totals);
-  for (let start = 0; start < blocks.length; start += MOST_BATCH_GET_KEYS) {
-    const some = blocks.slice(start, start + MOST_BATCH_GET_KEYS);
-    const keys = some.map((block) => blockKey({ ...production, block }));
-    const rows = await store.getMany(keys);
+  for (const some of batchesOf(blocks, MOST_BATCH_GET_KEYS)) {
+    const rows = await store.getMany(some.map((block) => blockKey({ ...production, block })));
     const known = [...rows.values()].flatMap((row) => (row.totals as Totals | undefined) ?? []);
     sum = sumTotals([sum, ...known]);
   }
@@ -123,11 +117,6 @@ async function readBlockGroups(
   blocks: number,
 ): Promise<readonly BlockGroupRow[]> {
   const keys = Array.from({ length: blockGroupCount(blocks) }, (_, group) => blockGroupKey(production, group));
-  const rows: BlockGroupRow[] = [];
-  for (let start = 0; start < keys.length; start += MOST_BATCH_GET_KEYS) {
-    const some = keys.slice(start, start + MOST_BATCH_GET_KEYS);
-    const found = await store.getMany(some);
-    for (const key of some) rows.push(readBlockGroupRow(found.get(keyText(key)) ?? {}));
-  }
-  return rows;
+  const rows = await store.getMany(keys);
+  return keys.map((key) => readBlockGroupRow(rows.get(keyText(key)) ?? {}));
 }

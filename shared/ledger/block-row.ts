@@ -34,7 +34,8 @@ const EPOCH_PREFIX = "epoch of ";
 export const epochAttribute = (page: number): string => `${EPOCH_PREFIX}${page % PAGES_PER_BLOCK}`;
 
 export function readBlockRow(row: Row, block: number): BlockRow {
-  const size = typeof row.size === "number" ? row.size : undefined;
+  const size = row.size as number | undefined;
+  const pagesOfBlock = size ?? PAGES_PER_BLOCK;
   // Few blocks have a page of a later epoch. For the other blocks, this saves a lookup for each of hundreds of pages.
   const hasEpochs = Object.keys(row).some((name) => name.startsWith(EPOCH_PREFIX));
   const pagesOf = (value: Value | undefined): Set<number> => {
@@ -43,7 +44,7 @@ export function readBlockRow(row: Row, block: number): BlockRow {
       const page = block * PAGES_PER_BLOCK + (entry % PAGES_PER_BLOCK);
       const epoch = Math.floor(entry / PAGES_PER_BLOCK) + 1;
       // A complete page does not belong to the run if the source no longer had the page when the source ended.
-      if (size !== undefined && entry % PAGES_PER_BLOCK >= size) continue;
+      if (entry % PAGES_PER_BLOCK >= pagesOfBlock) continue;
       if (epoch === ((hasEpochs ? row[epochAttribute(page)] : undefined) ?? 1)) pages.add(page);
     }
     return pages;

@@ -1,5 +1,6 @@
 import { MOST_BATCH_GET_KEYS } from "../aws/quotas.ts";
 import { keyText, type LedgerStore } from "../aws/table.ts";
+import { batchesOf } from "../base/batches.ts";
 import { SluiceError } from "../base/errors.ts";
 import { ITEMS_PER_PAGE } from "../base/items-per-page.ts";
 import { type BlockAddress, pageKey } from "../messages/item-address.ts";
@@ -64,15 +65,11 @@ export class BlockSuccesses {
     const generations = new Uint8Array(pages * ITEMS_PER_PAGE);
     const epochs = new Uint32Array(pages);
     const lost = new Set<number>();
-    for (let start = 0; start < pages; start += MOST_BATCH_GET_KEYS) {
-      const count = Math.min(MOST_BATCH_GET_KEYS, pages - start);
-      const keys = Array.from({ length: count }, (_, offset) =>
-        pageKey({ run, partition, page: block * PAGES_PER_BLOCK + start + offset }),
-      );
-      const rows = await store.getMany(keys);
-      for (const [offset, key] of keys.entries()) {
-        const page = start + offset;
-        const row = rows.get(keyText(key));
+    const keyOf = (page: number) => pageKey({ run, partition, page: block * PAGES_PER_BLOCK + page });
+    for (const some of batchesOf([...epochs.keys()], MOST_BATCH_GET_KEYS)) {
+      const rows = await store.getMany(some.map(keyOf));
+      for (const page of some) {
+        const row = rows.get(keyText(keyOf(page)));
         if (row === undefined) {
           throw new SluiceError(
             "RESULTS_INCOMPLETE",
@@ -85,8 +82,7 @@ export class BlockSuccesses {
         const successes = entriesOfSuccesses(row);
         for (const { index, generation } of successes.counting) {
           const place = page * ITEMS_PER_PAGE + index;
-          const before = generations[place] ?? 0;
-          if (before === 0 || generation + 1 < before) generations[place] = generation + 1;
+          generations[place] = Math.min(generations[place] || Number.POSITIVE_INFINITY, generation + 1);
         }
         for (const entry of successes.lost) lost.add(page * ENTRIES_PER_PAGE + entry);
       }
@@ -123,10 +119,10 @@ export class BlockSuccesses {
 
   /** Judges a row. `page` is counted in the block. */
   judge({ page, index, epoch, generation }: PlaceInBlock & { epoch: number; generation: number }): RowVerdict {
-    const current = this.#epochs[page];
-    // The source may end before this page, or a producer may open the page after this was read.
-    if (current === undefined) return "open";
-    if (epoch !== current) return epoch < current ? "never counts" : "open";
+    // Epochs begin with 1. The source may end before this page, or a producer may open the page after this was read.
+    const current = this.#epochs[page] ?? 0;
+    if (epoch > current) return "open";
+    if (epoch < current) return "never counts";
     const counting = this.#generations[page * ITEMS_PER_PAGE + index] ?? 0;
     if (counting > 0) return counting === generation + 1 ? "counts" : "never counts";
     return this.#lost.has(page * ENTRIES_PER_PAGE + generation * 1_000 + index) ? "never counts" : "open";

@@ -45,7 +45,7 @@ export function parseShares(text: string): LimitState["shares"] {
   if (text === "") return {};
   return Object.fromEntries(
     text.split(";").map((part) => {
-      const [member = "", ...given] = part.split("/");
+      const [member, ...given] = part.split("/");
       return [member, given.map(parseShare)];
     }),
   );
@@ -58,10 +58,10 @@ function shareText({ epoch, slots, perSecond, tokens }: GivenShare): string {
 function parseShare(text: string): GivenShare {
   const [epoch, slots, perSecond, tokens] = text.split(",");
   const rate = parseReal(perSecond);
-  const given = parseWhole(tokens ?? "");
+  const given = parseWhole(tokens);
   return {
-    epoch: parseWhole(epoch ?? "") ?? 0,
-    slots: parseWhole(slots ?? "") ?? 0,
+    epoch: parseWhole(epoch) ?? 0,
+    slots: parseWhole(slots) ?? 0,
     ...(rate !== undefined && { perSecond: rate }),
     ...(given !== undefined && { tokens: given }),
   };
@@ -76,7 +76,8 @@ const wholeText = (value: number | undefined): string =>
   value === undefined ? "" : Math.ceil(Math.min(value, Number.MAX_SAFE_INTEGER)).toString(36);
 
 /** Undefined for an empty text. */
-const parseWhole = (text: string): number | undefined => (text === "" ? undefined : Number.parseInt(text, 36));
+const parseWhole = (text: string | undefined): number | undefined =>
+  text === undefined || text === "" ? undefined : Number.parseInt(text, 36);
 
 /** Six digits are exact enough for a rate. */
 const realText = (value: number | undefined): string =>

@@ -125,7 +125,7 @@ export class DeathCount {
     try {
       const run = await this.#find(id);
       // The worker that stopped the run may have crashed before it told the producer.
-      if (run?.status === "failing") return { tag: "beyond", failure: run.failure ?? "" };
+      if (run?.status === "failing") return { tag: "beyond", failure: String(run.failure) };
       if (run?.status !== "running") return { tag: "continues" };
       const [{ produced, pending, dead }, ahead] = await Promise.all([
         countRun(this.#store, run),

@@ -52,7 +52,7 @@ export function readGroupRow(row: Row, group: number): GroupRow {
       ),
     );
   return {
-    size: typeof row.size === "number" ? row.size : undefined,
+    size: row.size as number | undefined,
     complete: new Set([...numberSet(row.complete)].map((place) => first + place)),
     ended: mapOf(ENDED),
     totals: mapOf(TOTALS),

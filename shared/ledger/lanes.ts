@@ -1,8 +1,9 @@
 import type { Condition, LedgerStore, Update } from "../aws/table.ts";
+import { batchesOf } from "../base/batches.ts";
 import { fromStoredText, toStoredText } from "../base/exact-json.ts";
 import { cut } from "../base/failure.ts";
 import type { Partition } from "../sources/source.ts";
-import { groupCount, groupOf, lanesKey, PARTITIONS_PER_GROUP, partitionListKey, runKey } from "./keys.ts";
+import { groupOf, lanesKey, PARTITIONS_PER_GROUP, partitionListKey, runKey } from "./keys.ts";
 import {
   againAttribute,
   failedAttribute,
@@ -57,16 +58,12 @@ export class Lanes {
     // Each list has a number of its own, so a producer that is late does not change a list that is sealed.
     const numbered = await this.#store.update(lanesKey(id), { increase: { plans: 1 } });
     const plan = Number(numbered?.plans);
-    const groups = Array.from({ length: groupCount(partitions.length) }, (_, group) => group);
-    for (let start = 0; start < groups.length; start += GROUPS_AT_ONCE) {
+    const groups = [...batchesOf(partitions, PARTITIONS_PER_GROUP)].entries();
+    for (const some of batchesOf([...groups], GROUPS_AT_ONCE)) {
       await Promise.all(
-        groups.slice(start, start + GROUPS_AT_ONCE).map((group) => {
-          const first = group * PARTITIONS_PER_GROUP;
-          const some = partitions.slice(first, first + PARTITIONS_PER_GROUP).map(({ id: name, cursor }) => ({
-            id: name,
-            ...(cursor !== undefined && { cursor }),
-          }));
-          return this.#store.update(partitionListKey(id, plan, group), { set: { partitions: toStoredText(some) } });
+        some.map(([group, listed]) => {
+          const list = listed.map(({ id: name, cursor }) => ({ id: name, cursor }));
+          return this.#store.update(partitionListKey(id, plan, group), { set: { partitions: toStoredText(list) } });
         }),
       );
     }
@@ -109,8 +106,7 @@ export class Lanes {
     const failed = [...row.failed.keys()];
     // If another producer has begun the round, its lanes may read these partitions already.
     const when: readonly Condition[] = [{ atMost: ["round", round - 1] }];
-    for (let start = 0; start < failed.length; start += CHANGES_PER_WRITE) {
-      const some = failed.slice(start, start + CHANGES_PER_WRITE);
+    for (const some of batchesOf(failed, CHANGES_PER_WRITE)) {
       await this.#store.update(lanesKey(run.id), {
         set: Object.fromEntries(some.map((partition) => [againAttribute(partition), true])),
         remove: some.map(failedAttribute),
@@ -182,7 +178,7 @@ function nextOf(row: LanesRow, lane: number, before: number, failure: string | u
       when: [stays, { equals: [againAttribute(again), true] }],
     };
   }
-  const failed = failure === undefined ? row.failed : new Map([...row.failed, [before, failure]]);
+  const failed = failure === undefined ? row.failed : new Map(row.failed).set(before, failure);
   if (hasNext({ ...row, failed })) {
     return {
       set: { ...left, [attribute]: row.next, next: row.next + 1 },

@@ -153,7 +153,7 @@ export function readLimitRow(row: Row): StoredLimit {
 function notesOf(row: Row, prefix: string, parse: (text: string) => MemberNote): Record<string, MemberNote> {
   const notes: Record<string, MemberNote> = {};
   for (const [attribute, text] of Object.entries(row)) {
-    if (attribute.startsWith(prefix) && typeof text === "string") notes[attribute.slice(prefix.length)] = parse(text);
+    if (attribute.startsWith(prefix)) notes[attribute.slice(prefix.length)] = parse(String(text));
   }
   return notes;
 }

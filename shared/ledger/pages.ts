@@ -84,17 +84,14 @@ export class Pages {
     }
     // If another producer has passed this page, the content that it read counts, even if the source has changed since then.
     if (await this.#isPassed(page)) return undefined;
-    const epoch = before.epoch + 1;
-    const raised = await this.#store.update(key, {
-      set: { ...content, epoch },
+    await this.#store.update(key, {
+      set: { ...content, epoch: before.epoch + 1 },
       remove: ["done", "dying", "cancelled", "retries", "redriven", ...DEAD_SETS],
       when: [{ equals: ["epoch", before.epoch] }],
     });
-    // The epoch was raised in between. Either another producer raised it, or this write succeeded before and its response
-    // was lost. The second call reads the row and finds out.
-    if (raised === undefined) return await this.open(page, content);
-    await this.#announceEpoch(page, epoch);
-    return { epoch, resent: true, isSettled: () => false };
+    // If the write failed, another producer has raised the epoch in between. It fails, too, if it had succeeded before and its
+    // response was lost. The second call reads the row, and finds out whose content the page has.
+    return await this.open(page, content);
   }
 
   async #isPassed({ run, partition, page }: PageAddress): Promise<boolean> {
@@ -130,7 +127,8 @@ export class Pages {
     await this.#announceEpoch(page, state.epoch);
     const pending = pendingIndexes(state);
     await this.#cancelItems(page, state.epoch, pending);
-    if (pending.length === 0) await this.#rollUp.fromPage(page, state);
+    // If no item was pending, the worker that settled the last one may have died before it rolled up.
+    await this.#rollUp.fromPage(page, state);
     return { size: state.size, claimedDeaths: await this.#claimedDeaths(page, state) };
   }
 
@@ -152,7 +150,8 @@ export class Pages {
    */
   async cancelWaiting(page: PageAddress, after: number): Promise<void> {
     const row = await this.#store.get(pageKey(page));
-    if (row === undefined || row.digest === CLOSED) return;
+    if (row === undefined) return;
+    // A closed page has no items.
     const state = readPageRow(row);
     const { epoch } = state;
     const keyOf = (index: number) => attemptsKey({ ...page, index, epoch, redriveGeneration: 0 });

@@ -47,16 +47,17 @@ export async function productionOfPartitions(
   const { rows: groups, redriven } = await readGroups(store, run, run.partitions ?? 0);
   const ended = new Map(groups.flatMap((row) => [...row.ended]));
   const reading = openPartitions(lanes).filter((partition) => !ended.has(partition));
-  const rows = await rowsOf(store, run.id, [...reading, ...redriven]);
+  const keyOf = (partition: number) => partitionKey({ run: run.id, partition });
+  const rows = await store.getMany([...reading, ...redriven].map(keyOf));
   const ofReading = reading.flatMap((partition): PartitionProduction[] => {
-    const row = rows.get(partition);
+    const row = rows.get(keyText(keyOf(partition)));
     return row === undefined ? [] : [{ partition, pages: Number(row.pages), items: Number(row.items) }];
   });
   const open = [...ofReading];
   const totals: Totals[] = [];
   for (const row of groups) {
     for (const [partition, { pages, items }] of row.ended) {
-      const isRedriven = row.redriven && rows.get(partition)?.redriven === true;
+      const isRedriven = row.redriven && rows.get(keyText(keyOf(partition)))?.redriven === true;
       if (!row.complete.has(partition) || isRedriven) open.push({ partition, pages, items });
       else {
         const known = row.totals.get(partition);
@@ -86,16 +87,6 @@ async function readGroups(
   const keys = Array.from({ length: groupCount(partitions) }, (_, group) => groupKey(id, group));
   const found = await store.getMany(keys);
   const rows = keys.map((key, group) => readGroupRow(found.get(keyText(key)) ?? {}, group));
-  return { rows, redriven: rows.flatMap((row) => (row.redriven ? [...row.complete] : [])) };
-}
-
-async function rowsOf(store: LedgerStore, run: string, partitions: readonly number[]) {
-  const keys = partitions.map((partition) => partitionKey({ run, partition }));
-  const rows = await store.getMany(keys);
-  return new Map(
-    partitions.flatMap((partition, place) => {
-      const row = rows.get(keyText(keys[place] as (typeof keys)[number]));
-      return row === undefined ? [] : [[partition, row] as const];
-    }),
-  );
+  const redriven = rows.filter((row) => row.redriven).flatMap(({ complete }) => [...complete]);
+  return { rows, redriven };
 }

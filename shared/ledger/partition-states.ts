@@ -66,11 +66,12 @@ export async function partitionStates(
   const groups = Array.from({ length: groupCount(total) }, (_, group) => group);
   const groupRows = await store.getMany(groups.map((group) => groupKey(run.id, group)));
   const states = groups.map((group) => readGroupRow(groupRows.get(keyText(groupKey(run.id, group))) ?? {}, group));
+  const settled = new Set(states.flatMap(({ complete }) => [...complete]));
+  const ended = new Map(states.flatMap((group) => [...group.ended]));
   const open = new Set(openPartitions(lanes));
   const phaseOf = (number: number): PartitionPhase => {
-    const group = states[groupOf(number)];
-    if (group?.complete.has(number)) return "settled";
-    if (group?.ended.has(number)) return "read";
+    if (settled.has(number)) return "settled";
+    if (ended.has(number)) return "read";
     if (lanes.failed.has(number)) return "failed";
     if (open.has(number)) return "reading";
     return lanes.stopped || number > (run.partitions ?? total) ? "left out" : "waiting";
@@ -101,17 +102,16 @@ export async function partitionStates(
     phases,
     matching: matching.length,
     rows: shown.map(({ number, phase }) => {
-      const ended = states[groupOf(number)]?.ended.get(number);
-      const row = rows.get(keyText(partitionKey({ run: run.id, partition: number })));
-      const { pages, items } = ended ?? { pages: Number(row?.pages ?? 0), items: Number(row?.items ?? 0) };
-      const sliceError = phase === "reading" && Number(row?.failedSlices ?? 0) > 0 ? row?.sliceError : undefined;
+      const row = rows.get(keyText(partitionKey({ run: run.id, partition: number }))) ?? {};
+      const { pages, items } = ended.get(number) ?? { pages: Number(row.pages ?? 0), items: Number(row.items ?? 0) };
+      const isFailing = phase === "reading" && Number(row.failedSlices) > 0 && row.sliceError !== undefined;
       return {
         number,
         id: names.get(number) ?? String(number),
         phase,
         pages,
         items,
-        problem: lanes.failed.get(number) ?? (typeof sliceError === "string" ? sliceError : null),
+        problem: lanes.failed.get(number) ?? (isFailing ? String(row.sliceError) : null),
       };
     }),
   };
@@ -125,12 +125,11 @@ async function namesOf(
   numbers: readonly number[],
 ): Promise<ReadonlyMap<number, string>> {
   const groups = [...new Set(numbers.map(groupOf))];
-  const keys = groups.map((group) => partitionListKey(id, plan, group));
-  const rows = await store.getMany(keys);
+  const rows = await store.getMany(groups.map((group) => partitionListKey(id, plan, group)));
   return new Map(
-    groups.flatMap((group, place): [number, string][] => {
-      const row = rows.get(keyText(keys[place] as (typeof keys)[number]));
-      const listed = row === undefined ? [] : (fromStoredText(String(row.partitions)) as unknown as Partition[]);
+    groups.flatMap((group): [number, string][] => {
+      const row = rows.get(keyText(partitionListKey(id, plan, group)));
+      const listed = fromStoredText(String(row?.partitions ?? "[]")) as readonly Partition[];
       return listed.map((partition, index) => [group * PARTITIONS_PER_GROUP + index + 1, partition.id]);
     }),
   );

@@ -232,7 +232,7 @@ export class RollUp {
       await this.#store.update(runKey(run), {
         set: { ...this.#completion(status, totals), failure },
         // The run may have failed to read its source although it had already seen the end of the source.
-        remove: status === "completed" ? ["failure"] : [],
+        ...(status === "completed" && { remove: ["failure"] }),
         // If the status has changed since the row was read, the worker or command that changed it ends the run.
         // mutant: end-once
         when: [{ equals: ["status", String(row.status)] }, { absent: "completedAt" }],

@@ -1,7 +1,7 @@
 import { keyText, type LedgerStore } from "../aws/table.ts";
 import { partitionKey } from "../messages/item-address.ts";
 import { productionOfPartitions } from "./partition-production.ts";
-import { partitionRecord, type RunRecord } from "./run-record.ts";
+import { type RunRecord, readProduction } from "./run-record.ts";
 
 /**
  * The record of a run as displays show it. The row of a run with partitions says only at the end how far the source was read,
@@ -17,9 +17,12 @@ export async function overviewOf(store: LedgerStore, run: RunRecord): Promise<Ru
   const rows = await store.getMany(numbers.map((partition) => partitionKey({ run: run.id, partition })));
   const records = numbers.flatMap((number) => {
     const row = rows.get(keyText(partitionKey({ run: run.id, partition: number })));
-    return row === undefined ? [] : [partitionRecord(run, { id: "", number }, row)];
+    return row === undefined ? [] : [readProduction(row)];
   });
-  const latest = <Value>(of: (record: RunRecord) => Value | undefined, time: (value: Value) => number) =>
+  const latest = <Value>(
+    of: (record: ReturnType<typeof readProduction>) => Value | undefined,
+    time: (value: Value) => number,
+  ) =>
     records
       .map(of)
       .filter((value) => value !== undefined)
@@ -44,8 +47,7 @@ export async function overviewOf(store: LedgerStore, run: RunRecord): Promise<Ru
       ({ at }) => at,
     ),
     ...(isDivided && {
-      wait:
-        waits.length > 0 && waits.length === numbers.length ? waits.sort((a, b) => a.until - b.until)[0] : undefined,
+      wait: waits.length === numbers.length ? waits.sort((a, b) => a.until - b.until)[0] : undefined,
       failedSlices: failed?.failedSlices ?? 0,
       sliceError: failed?.sliceError,
       partitionsRead: ended,

@@ -102,7 +102,7 @@ export class RunProgress {
     if (waits && !isResumed) return before;
     const written = await this.#store.update(partitionKey({ run: run.id, partition: partition.number }), {
       set: { failedSlices: waits ? failedSlices : failedSlices + 1, round },
-      remove: isResumed ? ["waitSince", "waits"] : [],
+      ...(isResumed && { remove: ["waitSince", "waits"] }),
     });
     return { ...partitionRecord(run, partition, written ?? row), failedSlices };
   }
@@ -158,11 +158,7 @@ export class RunProgress {
         cursor: cursor === undefined ? undefined : toStoredText(cursor),
         ...(await this.#warningsOf(run, warnings)),
       },
-      remove: [
-        ...(cursor === undefined ? ["cursor"] : []),
-        ...(loop === undefined ? ["loop"] : []),
-        ...(run.wait === undefined ? [] : ["waitUntil", "waitReason", "waitSince", "waits"]),
-      ],
+      remove: ["waitUntil", "waitReason", "waitSince", "waits", ...absentOf({ cursor, loop })],
       when: [{ equals: ["checkpoints", run.checkpoint.count] }],
     });
     // The response to a successful write can get lost. Then the SDK repeats the write, and its condition fails.
@@ -290,20 +286,16 @@ export class RunProgress {
   /**
    * Sets how many slices in a row have failed, and why the latest one did.
    *
-   * @param warned What the source has warned of so far. Warnings that are not `known` are added to the run.
+   * @param warnings What the source has warned of so far. Warnings that the run does not have yet are added to it.
    */
   async recordSlice(
-    id: string,
+    { id, warnings: known }: Pick<RunRecord, "id" | "warnings">,
     failedSlices: number,
     error: string,
-    warned: { readonly known: readonly string[]; readonly warnings: readonly string[] } = { known: [], warnings: [] },
+    warnings: readonly string[],
   ): Promise<void> {
     await this.#store.update(runKey(id), {
-      set: {
-        failedSlices,
-        sliceError: cut(error, LONGEST_ERROR_BYTES),
-        ...warningAttributes(warned.known, warned.warnings),
-      },
+      set: { failedSlices, sliceError: cut(error, LONGEST_ERROR_BYTES), ...warningAttributes(known, warnings) },
     });
   }
 
@@ -398,6 +390,12 @@ export class RunProgress {
 /** Whether a complete block is entered into a row of its group. Runs that older code began have no such rows. */
 const hasGroupOfItsOwn = ({ version }: RunRecord, block: number): boolean =>
   version >= VERSION_WITH_BLOCK_GROUPS && blockGroupOf(block) > 0;
+
+/** The names of the attributes that a checkpoint does not have. The row may have them from the checkpoint before. */
+const absentOf = (attributes: Pick<Checkpoint, "cursor" | "loop">): readonly string[] =>
+  Object.entries(attributes)
+    .filter(([, value]) => value === undefined)
+    .map(([name]) => name);
 
 /** The key of the row with the checkpoint of a record: that of its partition, or of the run itself. */
 const productionKey = (run: RunRecord): Key =>

@@ -251,8 +251,8 @@ export function readRunRow(row: Row): RunRecord {
   };
 }
 
-/** The part of a record that both the row of a run and the row of a partition hold. */
-function readProduction(row: Row) {
+/** Reads the part of a record that both the row of a run and the row of a partition hold. */
+export function readProduction(row: Row) {
   return {
     checkpoint: {
       count: Number(row.checkpoints),

@@ -1,5 +1,6 @@
 import { MOST_BATCH_GET_KEYS } from "../aws/quotas.ts";
-import { keyText, type LedgerStore, type Row } from "../aws/table.ts";
+import { keyText, type LedgerStore, type Row, type Update } from "../aws/table.ts";
+import { batchesOf } from "../base/batches.ts";
 import { SluiceError } from "../base/errors.ts";
 import { cut } from "../base/failure.ts";
 import type { Json } from "../base/json.ts";
@@ -135,8 +136,8 @@ export class RunStates {
 
   /** Lists a scheduled run that does not start because another run is active. */
   async skip(run: { id: string; workflow: string; requestedAt: string }, because: RunRecord): Promise<void> {
-    const { status, exclusive } = await this.create({ ...run, skippedFor: because.id });
-    if (status === "skipped" || !exclusive) return;
+    const { exclusive } = await this.create({ ...run, skippedFor: because.id });
+    if (!exclusive) return;
     // The run had a row already, and another run became active before this one could.
     await this.#store.update(runKey(run.id), {
       set: { status: "skipped", failure: skippedBecause(because.id) },
@@ -177,13 +178,8 @@ export class RunStates {
 
   async #rowsOf(listed: readonly Row[]): Promise<readonly Row[]> {
     const keys = listed.map((row) => runKey(String(row.id)));
-    const starts = Array.from(
-      { length: Math.ceil(keys.length / MOST_BATCH_GET_KEYS) },
-      (_, group) => group * MOST_BATCH_GET_KEYS,
-    );
-    const groups = await Promise.all(
-      starts.map((start) => this.#store.getMany(keys.slice(start, start + MOST_BATCH_GET_KEYS))),
-    );
+    const batches = [...batchesOf(keys, MOST_BATCH_GET_KEYS)];
+    const groups = await Promise.all(batches.map((some) => this.#store.getMany(some)));
     const rows = new Map(groups.flatMap((group) => [...group]));
     return keys.flatMap((key) => {
       const row = rows.get(keyText(key));
@@ -197,7 +193,8 @@ export class RunStates {
    * @returns the run, or `undefined` if it is not running.
    */
   async pause(id: string): Promise<RunRecord | undefined> {
-    return await this.#changeStatus(id, ["running"], "paused", { pausedAt: new Date(this.#now()).toISOString() });
+    const set = { pausedAt: new Date(this.#now()).toISOString() };
+    return await this.#changeStatus(id, ["running"], "paused", { set });
   }
 
   /**
@@ -211,7 +208,7 @@ export class RunStates {
     const remove = ["failure", "pausedAt", "waitSince", "waits"];
     const before = await this.find(id);
     const set = { failedSlices: 0, ...(before?.lanes !== undefined && { resumedRound: before.hop + 1 }) };
-    const run = await this.#changeStatus(id, ["paused", "failed"], "running", set, remove);
+    const run = await this.#changeStatus(id, ["paused", "failed"], "running", { set, remove });
     // A failed run was not one of the active runs.
     if (run !== undefined) await this.active.enterAgain(run);
     return run;
@@ -227,7 +224,8 @@ export class RunStates {
    */
   async cancel(id: string, { missing = false } = {}): Promise<RunRecord | undefined> {
     const set: Readonly<Record<string, Json>> = missing ? { missing } : {};
-    const run = await this.#changeStatus(id, ["running", "paused", "failed"], "cancelling", set, ["pausedAt"]);
+    const change = { set, remove: ["pausedAt"] };
+    const run = await this.#changeStatus(id, ["running", "paused", "failed"], "cancelling", change);
     if (run !== undefined) await this.active.enterAgain(run);
     return run;
   }
@@ -243,7 +241,7 @@ export class RunStates {
     const verdict = await this.#deathCount.note(id, deaths, options);
     if (verdict.tag !== "beyond") return verdict;
     const { failure } = verdict;
-    const run = await this.#changeStatus(id, ["running"], "failing", { failure });
+    const run = await this.#changeStatus(id, ["running"], "failing", { set: { failure } });
     if (run !== undefined) return { tag: "stopped", run };
     // A run that was stopped before is returned again, because the caller that stopped it may not have told the producer.
     const found = await this.find(id);
@@ -254,14 +252,13 @@ export class RunStates {
     id: string,
     from: readonly RunStatus[],
     to: RunStatus,
-    set: Readonly<Record<string, Json>> = {},
-    remove: readonly string[] = [],
+    change: Pick<Update, "set" | "remove">,
   ): Promise<RunRecord | undefined> {
     // A run of a newer version is refused before anything is written.
     await this.find(id);
     const row = await this.#store.update(runKey(id), {
-      set: { status: to, ...set },
-      remove,
+      ...change,
+      set: { status: to, ...change.set },
       when: [{ oneOf: ["status", from] }, { absent: "completedAt" }],
     });
     // The worker that completed the last block may have seen that the status had changed, and left the end of the run to
@@ -286,7 +283,7 @@ export class RunStates {
         completionHandledAt: new Date(this.#now()).toISOString(),
         completionError: error && cut(error, LONGEST_ERROR_BYTES),
       },
-      remove: error === undefined ? ["completionError"] : [],
+      ...(error === undefined && { remove: ["completionError"] }),
     });
   }
 

@@ -94,23 +94,28 @@ export class RunStopping {
    * @returns whether all pages were looked at.
    */
   async cancelWaiting(run: RunRecord, after: number, isOver: () => boolean): Promise<boolean> {
-    for await (const page of this.#pendingPages(run, { partition: 0, page: 0 })) {
+    for await (const page of this.#pendingPages(run)) {
       if (isOver()) return false;
       await this.#pages.cancelWaiting(page, after);
     }
     return true;
   }
 
-  /** The pages of a run, from `first` on, that are not complete. In a run with partitions, of each partition. */
-  async *#pendingPages(run: RunRecord, from: PlaceOfPage): AsyncGenerator<PageAddress, void, undefined> {
+  /**
+   * The pages of a run that are not complete. In a run with partitions, of each partition.
+   *
+   * @param from The first page to look at. Default: the first page of the run.
+   */
+  async *#pendingPages(run: RunRecord, from: Partial<PlaceOfPage> = {}): AsyncGenerator<PageAddress, void, undefined> {
+    const { partition: fromPartition = 0, page: fromPage = 0 } = from;
     const latest = await this.#runs.get(run.id);
     const productions =
       latest.lanes === undefined
         ? [{ partition: 0, pages: latest.checkpoint.pages }]
         : (await productionOfPartitions(this.#store, latest)).open;
     for (const { partition, pages } of productions) {
-      if (partition < from.partition) continue;
-      const first = partition === from.partition ? from.page : 0;
+      if (partition < fromPartition) continue;
+      const first = partition === fromPartition ? fromPage : 0;
       const { blocks } = await blocksToRead(this.#store, { run: run.id, partition }, pages);
       for (const block of blocks) {
         if (block < blockOf(first)) continue;

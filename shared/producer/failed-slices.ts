@@ -37,11 +37,11 @@ export async function failSlice(
   }
   const { message: reason } = toError(thrown);
   // If the slice wrote a checkpoint before it failed, the checkpoint has reset the count.
-  const { failedSlices, warnings: known } = await runs.get(id);
-  const failures = Math.max(1, failedSlices);
+  const run = await runs.get(id);
+  const failures = Math.max(1, run.failedSlices);
   metrics.count("slicesFailed", 1);
   logger.error("the producer failed", { run: id, failures, error: thrown });
-  await runs.progress.recordSlice(id, failures, reason, { known, warnings });
+  await runs.progress.recordSlice(run, failures, reason, warnings);
   if (failures >= SLICE_POLICY.attempts) {
     await runs.progress.fail(id, tooManyFailures(failures, reason));
     return DONE;

@@ -391,8 +391,9 @@ export class LedgerWorld {
       // The other producer may have died after its request. The continuation is received again.
       return end !== "superseded";
     } catch (error) {
-      const failures = Math.max(1, (await runs.get(this.#id)).failedSlices);
-      await runs.progress.recordSlice(this.#id, failures, String(error));
+      const run = await runs.get(this.#id);
+      const failures = Math.max(1, run.failedSlices);
+      await runs.progress.recordSlice(run, failures, String(error), []);
       if (failures >= MOST_FAILED_SLICES) await runs.progress.fail(this.#id, String(error));
       return failures >= MOST_FAILED_SLICES;
     }

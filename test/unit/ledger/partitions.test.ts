@@ -566,11 +566,11 @@ describe("the lanes of a run", () => {
     await rig.runs.lanes.noteSealed(RUN);
     expect((await run()).partitions).toBeUndefined();
     await rig.runs.progress.recordWait(created, { until: 5, since: 1, count: 1, reason: "busy" }, 4, []);
-    await rig.runs.progress.recordSlice(RUN, 4, "broken");
+    await rig.runs.progress.recordSlice(created, 4, "broken", []);
     await rig.runs.lanes.seal(created, [{ id: "a", cursor: 5 }, { id: "b" }]);
     expect(await run()).toMatchObject({ partitions: 2, failedSlices: 0, wait: undefined, sliceError: undefined });
     expect(await rig.store.get(runKey(RUN))).not.toHaveProperty("waits");
-    await rig.runs.progress.recordSlice(RUN, 3, "broken");
+    await rig.runs.progress.recordSlice(created, 3, "broken", []);
     await rig.runs.lanes.noteSealed(RUN);
     expect((await run()).failedSlices).toBe(3);
     const row = await rig.runs.lanes.read(created);

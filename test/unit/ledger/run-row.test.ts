@@ -127,16 +127,16 @@ describe("other code", () => {
 describe("a slice", () => {
   test("that failed is counted with its error", async () => {
     const rig = await rigWithRun();
-    await rig.runs.progress.recordSlice(RUN, 3, "no answer");
+    await rig.runs.progress.recordSlice(await rig.runs.get(RUN), 3, "no answer", []);
     expect(await rig.runs.get(RUN)).toMatchObject({ failedSlices: 3, sliceError: "no answer", warnings: [] });
-    await rig.runs.progress.recordSlice(RUN, 4, "no answer", { known: [], warnings: ["odd"] });
-    await rig.runs.progress.recordSlice(RUN, 4, "no answer", { known: ["odd"], warnings: ["odd", "odder"] });
+    await rig.runs.progress.recordSlice(await rig.runs.get(RUN), 4, "no answer", ["odd"]);
+    await rig.runs.progress.recordSlice(await rig.runs.get(RUN), 4, "no answer", ["odd", "odder"]);
     expect((await rig.runs.get(RUN)).warnings).toEqual(["odd", "odder"]);
   });
 
   test("that ended well because the queue was full resets the count and the error", async () => {
     const rig = await rigWithRun();
-    await rig.runs.progress.recordSlice(RUN, 3, "no answer");
+    await rig.runs.progress.recordSlice(await rig.runs.get(RUN), 3, "no answer", []);
     const full = { at: 1_000, produced: 20, backlog: 10 };
     await rig.runs.progress.recordFull(RUN, full);
     expect(await rig.runs.get(RUN)).toMatchObject({ failedSlices: 0, sliceError: undefined, fullAt: full });
@@ -144,7 +144,7 @@ describe("a slice", () => {
 
   test("that was interrupted is taken back, unless the count has changed", async () => {
     const rig = await rigWithRun();
-    await rig.runs.progress.recordSlice(RUN, 2, "no answer");
+    await rig.runs.progress.recordSlice(await rig.runs.get(RUN), 2, "no answer", []);
     const run = await rig.runs.progress.takeUp(RUN, 1);
     expect(run).toMatchObject({ failedSlices: 2, hop: 1 });
     expect(await rig.runs.get(RUN)).toMatchObject({ failedSlices: 3 });

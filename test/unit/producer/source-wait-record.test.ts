@@ -77,10 +77,10 @@ test("a run waits for eight days, and no longer", async () => {
 
 test("a wait is no failure: the failed slices before it stay, and a checkpoint has reset them", async () => {
   const { runs, run, context } = await world();
-  await runs.progress.recordSlice(RUN, 3, "no answer");
+  await runs.progress.recordSlice(run, 3, "no answer", []);
   await recordWait({ ...run, failedSlices: 2 }, asks(NOW + 1), [], context);
   expect((await runs.get(RUN)).failedSlices).toBe(2);
-  await runs.progress.recordSlice(RUN, 0, "no answer");
+  await runs.progress.recordSlice(run, 0, "no answer", []);
   await recordWait({ ...run, failedSlices: 2 }, asks(NOW + 1), [], context);
   expect((await runs.get(RUN)).failedSlices).toBe(0);
 });

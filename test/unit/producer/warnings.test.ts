@@ -133,7 +133,8 @@ describe("a warning of the source", () => {
   test("of two producers at the same time is stored once, and at most ten are shown", async () => {
     const world = new ProducerWorld({ source: pages(1, () => {}) });
     await world.start();
-    const record = (warnings: string[]) => world.runs.progress.recordSlice(RUN, 1, "HTTP 503", { known: [], warnings });
+    const record = (warnings: string[]) =>
+      world.runs.progress.recordSlice({ id: RUN, warnings: [] }, 1, "HTTP 503", warnings);
     await Promise.all([record(["a", "b"]), record(["b", "c", "a"])]);
     expect((await world.run()).warnings.toSorted()).toEqual(["a", "b", "c"]);
     await record(Array.from({ length: 10 }, (_, index) => `other ${index}`));
