@@ -238,13 +238,16 @@ export class QueueStore {
     changeVisibility(this.#context, this.#fresh(name), receiptHandle, visibilityTimeoutSeconds);
   }
 
-  /** Undoes receives whose answers never reached the client. The messages become visible, and the receives do not count. */
+  /**
+   * Undoes receives whose answers never reached the client. The messages become visible, and the receives do not count.
+   * Does nothing if the queue was deleted, even if there is a new queue of its name.
+   */
   undoReceives(name: string, receiptHandles: readonly string[]): void {
     if (this.#closed) return;
     const queue = this.#queues.find(name);
     if (queue === undefined) return;
     this.#transaction(() => {
-      for (const handle of receiptHandles) undoReceive(this.#context, queue, handle);
+      for (const handle of receiptHandles) outcomeOf(() => undoReceive(this.#context, queue, handle));
     });
   }
 

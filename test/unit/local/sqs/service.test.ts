@@ -196,6 +196,7 @@ describe("the service", () => {
       'RequestThrottled: The queue q.fifo has had 300 requests of the kind "receive" in this second.',
     );
     expect(await sqs.refusal("ReceiveMessage", { QueueUrl })).toBe("not refused");
+    expect(await sqs.refusal("ReceiveMessage")).toMatch(/^MissingRequiredParameterException/);
     sqs.now += 1_000;
     expect(await receive()).toBe("not refused");
   });
@@ -232,8 +233,12 @@ describe("the service", () => {
     const [again] = service.store.receive({ queue: "q", max: 1 });
     expect(again?.systemAttributes.ApproximateReceiveCount).toBe("1");
     service.store.deleteQueue("q");
-    // After that, there is nothing to undo.
+    // After that, there is nothing to undo, also not in a new queue of the same name.
     reply?.undo?.();
+    service.store.createQueue("q");
+    service.store.send("q", { body: "y" });
+    reply?.undo?.();
+    expect(service.store.counts("q")).toEqual({ visible: 1, inFlight: 0, delayed: 0 });
     service.store.close();
     reply?.undo?.();
   });
