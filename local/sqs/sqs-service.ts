@@ -105,7 +105,7 @@ export class SqsService {
       // The receives of a lost response stay in effect. They are undone only if the client itself is gone.
       return fault === "lostResponse" ? undefined : { status: 200, headers: {}, ...answer };
     } catch (error) {
-      if (!(error instanceof SqsError) && stateFailureOf(error) !== undefined) this.#onStateFailure(error);
+      if (stateFailureOf(error) !== undefined) this.#onStateFailure(error);
       return refusal(error);
     }
   }

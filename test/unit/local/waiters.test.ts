@@ -251,6 +251,16 @@ test("A queue that changes often is looked at once in a tick", () => {
   expect(vi.getTimerCount()).toBe(0);
 });
 
+test("No timer is left when nobody waits any more", () => {
+  available.set(q, 1);
+  nextAt.set(q, now + 500);
+  const only = waiter(q, 1);
+  waiters.add(q, only);
+  tick();
+  expect(only.offer).toHaveBeenCalledOnce();
+  expect(vi.getTimerCount()).toBe(0);
+});
+
 test("Nobody is offered anything after the end", () => {
   nextAt.set(q, now + 500);
   const first = waiter(q, 1);

@@ -98,6 +98,7 @@ describe("a message move task", () => {
   test("gives the messages a new age, which ends as that of any other message", () => {
     store.send("dead", { body: "a" });
     now += 3 * DAY;
+    expect(store.counts("q").visible).toBe(0);
     move();
     store.clockAdvanced();
     now += 3 * DAY;

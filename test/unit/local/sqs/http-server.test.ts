@@ -83,11 +83,16 @@ describe("a request over HTTP", () => {
     const { port } = new URL(server.endpoint);
     const socket = connect(Number(port), "127.0.0.1");
     await once(socket, "connect");
+    // Otherwise the second part waits for the acknowledgement of the first one.
+    socket.setNoDelay();
     let received = "";
     socket.on("data", (data) => {
       received += data;
     });
     const answers = () => received.match(/"MessageId"/g)?.length ?? 0;
+    const warnings: Error[] = [];
+    const onWarning = (warning: Error) => void warnings.push(warning);
+    process.on("warning", onWarning);
     for (let request = 1; request <= 12; request++) {
       const body = Buffer.from(JSON.stringify({ QueueUrl: "x/q", MessageBody: "ü" }));
       const head = [
@@ -106,6 +111,9 @@ describe("a request over HTTP", () => {
       await expect.poll(answers, { interval: 1 }).toBe(request);
     }
     socket.destroy();
+    process.off("warning", onWarning);
+    // Node warns of a connection to which each request adds a listener.
+    expect(warnings).toEqual([]);
     const bodies = server.store.receive({ queue: "q", max: 20 }).map(({ body }) => body);
     expect(bodies).toEqual(Array.from({ length: 12 }, () => "ü"));
     server.store.purge("q");

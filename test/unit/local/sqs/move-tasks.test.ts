@@ -230,6 +230,17 @@ describe("a message move task", () => {
     expect(bodies("q.fifo")).toEqual([]);
   });
 
+  test("is not held up by another task that has a rate", async () => {
+    const messages = Array.from({ length: 501 }, (_, index) => ({ body: `${index}` }));
+    store.sendBatch("dead", messages);
+    for (const body of ["a", "b"]) store.send("dead.fifo", { body, groupId: "g", deduplicationId: body });
+    const destinationArn = queueArn("q.fifo");
+    store.moveTasks.start({ sourceArn: queueArn("dead.fifo"), destinationArn, messagesPerSecond: 1 });
+    await start({ DestinationArn: queueArn("other") });
+    vi.advanceTimersByTime(10);
+    expect(await list()).toMatchObject([{ Status: "COMPLETED", ApproximateNumberOfMessagesMoved: 501 }]);
+  });
+
   test("wakes a caller that waits for its messages", async () => {
     kill("a");
     const waiting = store.receiveOrWait({ queue: "q", max: 1 }, { timeoutMs: 10_000 });
@@ -340,7 +351,9 @@ describe("the list of message move tasks", () => {
       "ResourceNotFoundException: The resource that you specified for the SourceArn parameter doesn't exist.",
     );
     for (const max of [0, 11]) {
-      expect(await refusal({ MaxResults: max })).toMatch(/Reason: Must be between 1 and 10, if provided\.$/);
+      expect(await refusal({ MaxResults: max })).toBe(
+        `InvalidParameterValueException: Value ${max} for parameter MaxResults is invalid. Reason: Must be between 1 and 10, if provided.`,
+      );
     }
   });
 });

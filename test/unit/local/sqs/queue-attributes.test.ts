@@ -219,6 +219,12 @@ describe("a redrive policy", () => {
     }
   });
 
+  test("alone is written anew, and no other policy with the same words", async () => {
+    const Policy = '{"maxReceiveCount": "5"}';
+    await sqs.output("CreateQueue", { QueueName: "other", Attributes: { Policy } });
+    expect(await sqs.attributes("x/other", "Policy")).toEqual({ Policy });
+  });
+
   test("is kept as it was written if its count is a number", async () => {
     const dead = queueArn(nameOf(await create()));
     const RedrivePolicy = `{ "maxReceiveCount": 3, "deadLetterTargetArn": "${dead}" }`;

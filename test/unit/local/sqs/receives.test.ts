@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { Faults } from "../../../../local/sqs/injected-faults.ts";
 import { queueArn } from "../../../../local/sqs/queue-registry.ts";
@@ -233,6 +234,61 @@ describe("a caller that waits", () => {
     });
     await vi.advanceTimersByTimeAsync(1_000);
     expect(got).toEqual({ error: new Error("the disk is full") });
+  });
+
+  test("gets nothing at the end of its time if the only message becomes a dead letter then", async () => {
+    store.createQueue("dead");
+    const RedrivePolicy = JSON.stringify({ deadLetterTargetArn: queueArn("dead"), maxReceiveCount: 1 });
+    store.setAttributes("q", { RedrivePolicy });
+    send("a");
+    receive("q", 1, 5);
+    const got = waiting("q", { timeoutMs: 1_000 });
+    await tick();
+    now += 5_000;
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(got).toEqual({ bodies: [] });
+    expect(bodies("dead")).toEqual(["a"]);
+  });
+
+  test("gets a message that another caller got too, because it was delivered twice", async () => {
+    faults.set({ duplicate: 1 });
+    const both = [waiting(), waiting()];
+    await tick();
+    send("a");
+    await tick();
+    await tick();
+    expect(both).toEqual([{ bodies: ["a"] }, { bodies: ["a"] }]);
+    faults.clear();
+  });
+
+  test("is offered messages again after the clock was advanced", async () => {
+    store.send("q", { body: "late", delaySeconds: 10 });
+    const got = waiting();
+    await tick();
+    now += 10_000;
+    store.clockAdvanced();
+    await tick();
+    expect(got).toEqual({ bodies: ["late"] });
+  });
+
+  test("no longer listens to its signal when it has its messages", async () => {
+    const { signal } = new AbortController();
+    const got = waiting("q", { signal });
+    expect(getEventListeners(signal, "abort")).toHaveLength(1);
+    send("a");
+    await tick();
+    expect(got).toEqual({ bodies: ["a"] });
+    expect(getEventListeners(signal, "abort")).toEqual([]);
+  });
+
+  test("of a queue that is suspended does not wait if the store is closed", async () => {
+    store.suspend("q");
+    store.close();
+    const got = waiting();
+    expect(vi.getTimerCount()).toBe(0);
+    await Promise.resolve();
+    await Promise.resolve();
+    expect(got).toEqual({ bodies: [] });
   });
 });
 
