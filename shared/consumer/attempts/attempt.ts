@@ -131,13 +131,7 @@ export async function runAttempt(attempt: Attempt): Promise<AttemptOutcome> {
   const verdict = await race.verdict;
   const endedAt = attempt.now();
   publish({ event: "ended", milliseconds: endedAt - startedAt });
-  const { advertisedPerSecond } = race;
-  return {
-    ...verdict,
-    startedAt,
-    endedAt,
-    ...(advertisedPerSecond !== undefined && { advertisedPerSecond }),
-  };
+  return { ...verdict, startedAt, endedAt, advertisedPerSecond: race.advertisedPerSecond };
 }
 
 function startNodeTimer(milliseconds: number, fire: () => void): () => void {

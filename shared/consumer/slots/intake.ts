@@ -145,11 +145,7 @@ export class Intake {
     clearTimeout(this.#quiet);
     const milliseconds = QUIET_PART * meanMilliseconds;
     if (this.#hasEnded || milliseconds < SHORTEST_QUIET_MILLISECONDS) return;
-    const fillUp = () => {
-      const state = this.#receiver.slotState();
-      if (this.#mayPrefetch(state)) this.#send(state, true);
-    };
-    this.#quiet = setTimeout(fillUp, milliseconds).unref();
+    this.#quiet = setTimeout(() => this.#send(this.#receiver.slotState(), true), milliseconds).unref();
   }
 
   /** Whether a request makes sense now. An empty queue is asked again only while the invocation must wait anyway. */
@@ -214,7 +210,7 @@ export class Intake {
       if (messages.length === 0 && this.#receiver.slotState().holdsShare === true) await this.#lookForHiddenMessages();
       this.#wasLastEmpty = messages.length === 0;
       this.#isSupplied = messages.length > 0;
-      this.#isQueueLow = messages.length * 2 < max || messages.length === 0;
+      this.#isQueueLow = messages.length * 2 < max;
     } catch (error) {
       // Lambda continues to deliver messages. This invocation finishes the messages that it has.
       this.#hasEnded = true;

@@ -1,4 +1,4 @@
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import type { Queue } from "../../../shared/aws/queue.ts";
 import type { ReceivedMessage } from "../../../shared/aws/received-message.ts";
 import { Intake, type RefillOptions } from "../../../shared/consumer/slots/intake.ts";
@@ -101,6 +101,15 @@ describe("a request for messages", () => {
     intake.plan();
     expect(await plan()).toBe(1);
     expect(asked).toHaveLength(1);
+  });
+
+  test("is not sent if the time is over when the turn ends", async () => {
+    const { intake, state, asked, receiver } = intakeOf();
+    intake.plan();
+    state.now = 60_000;
+    await turn();
+    expect(asked).toEqual([]);
+    expect(receiver.onNotNeeded).toHaveBeenCalledOnce();
   });
 
   test("gives its messages to the consumer, with the time at which it began", async () => {
@@ -230,6 +239,23 @@ describe("prefetched messages that are not all that the slots may have", () => {
     expect(await filledUp()).toEqual([0, { max: 5, waitSeconds: 1, visibilityTimeoutSeconds: 45 }]);
   });
 
+  test("are not filled up while slots become free", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    onTestFinished(() => void vi.useRealTimers());
+    const { intake, depth, asked, plan } = intakeOf();
+    depth.mockResolvedValue({ visible: 10_000, inFlight: 0, delayed: 0 });
+    intake.noteBatch(10);
+    await plan({ slots: 25, attempting: 25, withoutSlot: 20 });
+    for (let slot = 0; slot < 5; slot++) {
+      vi.advanceTimersByTime(400);
+      await plan();
+    }
+    expect(asked).toEqual([]);
+    vi.advanceTimersByTime(500);
+    expect(asked).toHaveLength(1);
+    intake.end();
+  });
+
   test("are not filled up if there are enough, if tasks are short, or if the invocation ends", async () => {
     expect(await filledUp({ withoutSlot: 25 })).toEqual([0]);
     expect(await filledUp({ meanMilliseconds: 199 })).toEqual([0]);
@@ -244,11 +270,20 @@ describe("an environment with a share of a limit that leaves others none", () =>
     // Of 42 messages it has 21, and the other environments have room for 20.
     depth.mockResolvedValue({ visible: 1, inFlight: 40, delayed: 1 });
     await plan({ attempting: 19, withoutSlot: 2, holdsShare: true });
-    await answer([]);
-    expect(depth).toHaveBeenCalledOnce();
     const before = asked.length;
+    for (const _ of [...asked]) await answer([]);
+    expect(depth).toHaveBeenCalledTimes(before);
     expect(await plan({ attempting: 0, withoutSlot: 0 })).toBeGreaterThan(before);
     expect(asked.at(-1)).toMatchObject({ waitSeconds: 1 });
+  });
+
+  test("does not ask again once it has no share any more", async () => {
+    const { depth, asked, plan, answer } = intakeOf();
+    depth.mockResolvedValue({ visible: 1, inFlight: 40, delayed: 1 });
+    await plan({ attempting: 19, withoutSlot: 2, holdsShare: true });
+    const before = asked.length;
+    for (const _ of [...asked]) await answer([]);
+    expect(await plan({ attempting: 0, withoutSlot: 0, holdsShare: false })).toBe(before);
   });
 
   test("does not ask again if the others have a slot for each message, so that they get its share", async () => {

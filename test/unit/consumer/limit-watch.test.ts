@@ -289,6 +289,57 @@ describe("while a limit is in force", () => {
     expect(row.report).toHaveBeenCalledTimes(reports + 1);
   });
 
+  test("an environment that has left starts nothing before the first update of its next invocation is answered", async () => {
+    const { watch, row, fleet, begin } = await limited();
+    const mayStart = () => watch.limit.mayStart(Date.now()).tag;
+    // The share of an epoch that began while the environment worked is in force.
+    const giveShare = (epoch: number) => {
+      fleet.state = { ...shared(4), epoch, shares: { a: [{ epoch, slots: 4 }] } as LimitState["shares"] };
+    };
+    giveShare(4);
+    await pass(1_000);
+    expect(mayStart()).toBe("start");
+    watch.leave();
+    await pass(0);
+    expect(mayStart()).toBe("full");
+    await watch.end();
+    const { promise, resolve } = Promise.withResolvers<StoredLimit>();
+    row.report.mockReturnValueOnce(promise);
+    begin();
+    // Others may have got the share in between.
+    expect(mayStart()).toBe("full");
+    resolve({ state: fleet.state, isNewerVersion: false, concurrency: 20 });
+    await pass(500);
+    giveShare(5);
+    await pass(1_000);
+    expect(mayStart()).toBe("start");
+  });
+
+  test("slots that nobody has are asked for at once: a second update names the environment", async () => {
+    const { row, fleet, begin, times } = watching();
+    fleet.state = { ...EMPTY_STATE, epoch: 3, dueAt: LATER, limit: { slots: 4 } };
+    begin(7);
+    await pass(0);
+    expect(times).toEqual([0, 0]);
+    const notes = row.report.mock.calls.map(([, { note }]) => note);
+    expect(notes).toEqual([undefined, expect.objectContaining({ wanted: 7 })]);
+  });
+
+  test("an environment that is not in the row announces nothing", async () => {
+    const { watch, row, fleet, begin } = watching();
+    fleet.state = {
+      ...shared(0),
+      shares: { b: [{ epoch: 3, slots: 4 }] } as LimitState["shares"],
+      members: { b: { renewal: 1, epoch: 3, tried: 3, wanted: 4 } } as LimitState["members"],
+    };
+    begin();
+    await pass(0);
+    const reports = row.report.mock.calls.length;
+    watch.announceEnd();
+    await pass(0);
+    expect(row.report).toHaveBeenCalledTimes(reports);
+  });
+
   test("nothing is announced between invocations, or while no limit is in force", async () => {
     const limitedRig = await limited();
     await limitedRig.watch.end();
@@ -305,6 +356,8 @@ describe("while a limit is in force", () => {
     await pass(0);
     expect(free.row.report).not.toHaveBeenCalled();
     expect(free.watch.limit.mayStart(Date.now())).toEqual({ tag: "start" });
+    await pass(2_500);
+    expect(free.times).toEqual([...free.times.slice(0, 1), ...free.times.slice(0, 1).map((time) => time + 1_000)]);
   });
 });
 
@@ -371,6 +424,9 @@ describe("the first throttle", () => {
     watch.noteThrottle();
     await pass(0);
     expect(times.at(-1)).toBe(1_060);
+    // From then on, the updates follow each other after a second again.
+    await pass(3_000);
+    expect(times.slice(times.indexOf(1_060))).toEqual([1_060, 2_060, 3_060, 4_060]);
   });
 
   test("makes an environment careful that begins then, unless the search is off", async () => {

@@ -179,14 +179,14 @@ describe("a message that waits", () => {
     expect(reservations).toHaveLength(1);
   });
 
-  test("waits for a start whose time is not known until its patience is over", async () => {
-    const { limit, reserve, reservations } = starting();
+  test("waits for a start whose time is not known until its patience is over, and is then hidden as if it had no time", async () => {
+    const { limit, reserve, reservations, hidden } = starting({ queue: EMPTY_QUEUE });
     limit.start = { tag: "wait", until: NEVER };
     reserve();
     await pass(7_999);
     expect(reservations).toEqual([]);
     await pass(1);
-    expect(reservations).toMatchObject([{ tag: "refused" }]);
+    expect(hidden()).toEqual([1_000]);
   });
 
   test("is refused at once if its start is later, and hidden until then, and some time longer", async () => {

@@ -49,6 +49,13 @@ describe("the requests to send", () => {
     ],
     ["fill the stock of messages at a rate", { stock: 3 }, [3]],
     ["fill the stock also while all slots are taken, and no more", { stock: 3, attempting: 10, withoutSlot: 1 }, [2]],
+    ["leave out what is requested for the stock", { stock: 3, requested: 2, polls: 1 }, [1]],
+    ["prefetch 40 messages at most", { slots: 100, attempting: 100, meanMilliseconds: 1 }, [10, 10, 10, 10]],
+    [
+      "are five full ones for many slots while others hide their messages",
+      { slots: 100, isQueueLow: true, holdsShare: true },
+      Array(MOST_POLLS).fill(10),
+    ],
     ["leave a full stock as it is", { stock: 3, withoutSlot: 3 }, []],
     ["are several for many slots", { slots: 100, mayPrefetch: false }, Array(MOST_POLLS).fill(10)],
     ["fill only free slots if the queue gives few messages", { attempting: 7, isQueueLow: true }, [3]],
