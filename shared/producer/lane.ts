@@ -1,7 +1,7 @@
 import { toError } from "../base/errors.ts";
 import { show } from "../base/options.ts";
 import { isAtRest, type LanesRow } from "../ledger/lanes-row.ts";
-import { isStopping, isWaiting, type RunRecord } from "../ledger/run-record.ts";
+import { isStopping, isWaiting, type RunPartition, type RunRecord } from "../ledger/run-record.ts";
 import type { LaneMessage } from "../messages/control.ts";
 import type { ProducerContext } from "./context.ts";
 import { noteCodeOf } from "./continuation.ts";
@@ -23,6 +23,15 @@ import { WarningCollector } from "./warning-collector.ts";
 const SUPERSEDED_PAUSE_MILLISECONDS = 1_000;
 
 const AGAIN: Again = { tag: "again" };
+
+/** The partition that a lane reads. */
+interface TakenPartition {
+  /** The record of its production, as it was before the slice. */
+  readonly record: RunRecord;
+  /** The row of the lanes when the lane was taken up. */
+  readonly row: LanesRow;
+  readonly partition: RunPartition;
+}
 
 /** Continues a lane of a run: reads its partition for one slice, or takes the next partition. */
 export async function continueLane(
@@ -84,15 +93,15 @@ class Lane {
     const { runs, now, logger } = this.#context;
     const partition = await runs.lanes.partition(run, row, number);
     const record = await runs.progress.takeUpPartition(run, partition, row.round, now());
-    const limited = await this.#limited(record);
+    const taken = { record, row, partition };
     if (isWaiting(record, now())) return await this.#wait(record);
     if (hasFailedTooOften(record)) {
       const reason = record.sliceError ?? "it crashed, ran out of time or lost its control message";
-      return await this.#fail(record, row, tooManyFailures(record.failedSlices, reason));
+      return await this.#fail(taken, tooManyFailures(record.failedSlices, reason));
     }
 
     const warnings = new WarningCollector(record, logger);
-    const end = await runSlice(limited, this.#time, warnings, this.#context);
+    const end = await runSlice(await this.#limited(record), this.#time, warnings, this.#context);
     if (this.#time.lost.aborted) return LEFT;
     switch (end.tag) {
       case "ended":
@@ -115,15 +124,15 @@ class Lane {
         return await this.#continueAfter(SUPERSEDED_PAUSE_MILLISECONDS);
       case "waits": {
         const recorded = await recordWait(record, end.wait, warnings.all, this.#context);
-        if (recorded.tag === "failed") return await this.#fail(record, row, toError(recorded.error).message);
+        if (recorded.tag === "failed") return await this.#fail(taken, toError(recorded.error).message);
         if (recorded.tag === "waiting") return await this.#wait(recorded.run);
         return await this.#continueAfter(SUPERSEDED_PAUSE_MILLISECONDS);
       }
       case "failed": {
         // The next slice finds the wait, and reads nothing before it ends.
         const recorded = end.wait && (await recordWait(record, end.wait, warnings.all, this.#context));
-        if (recorded?.tag === "failed") return await this.#fail(record, row, toError(recorded.error).message);
-        return await this.#failSlice(record, row, end.error, warnings.all);
+        if (recorded?.tag === "failed") return await this.#fail(taken, toError(recorded.error).message);
+        return await this.#failSlice(taken, end.error, warnings.all);
       }
     }
   }
@@ -160,32 +169,28 @@ class Lane {
     return DONE;
   }
 
-  async #fail(record: RunRecord, row: LanesRow, reason: string): Promise<Verdict | Again> {
+  async #fail({ record, row, partition }: TakenPartition, reason: string): Promise<Verdict | Again> {
     const { metrics, logger, runs } = this.#context;
-    const { id, partition } = record;
+    const { id } = record;
     metrics.count("slicesFailed", 1);
-    logger.error("a partition could not be read", { run: id, partition: partition?.id, error: reason });
-    return await this.#takeNext(await runs.get(id), row, `partition ${show(partition?.id)}: ${reason}`);
+    logger.error("a partition could not be read", { run: id, partition: partition.id, error: reason });
+    return await this.#takeNext(await runs.get(id), row, `partition ${show(partition.id)}: ${reason}`);
   }
 
-  async #failSlice(
-    record: RunRecord,
-    row: LanesRow,
-    thrown: unknown,
-    warnings: readonly string[],
-  ): Promise<Verdict | Again> {
+  async #failSlice(taken: TakenPartition, thrown: unknown, warnings: readonly string[]): Promise<Verdict | Again> {
     const { runs, logger, metrics, random } = this.#context;
+    const { record, partition } = taken;
     const { message: reason } = toError(thrown);
-    if (isPermanentSourceError(thrown)) return await this.#fail(record, row, reason);
+    if (isPermanentSourceError(thrown)) return await this.#fail(taken, reason);
     // If the slice wrote a checkpoint before it failed, the checkpoint has reset the count.
     const latest = await runs.progress.latest(record);
     const failures = Math.max(1, latest.failedSlices);
-    metrics.count("slicesFailed", 1);
-    logger.error("the producer failed", { run: record.id, partition: record.partition?.id, failures, error: thrown });
+    logger.error("the producer failed", { run: record.id, partition: partition.id, failures, error: thrown });
     await runs.progress.recordPartitionSlice(latest, failures, reason, warnings);
     if (hasFailedTooOften({ failedSlices: failures })) {
-      return await this.#fail(record, row, tooManyFailures(failures, reason));
+      return await this.#fail(taken, tooManyFailures(failures, reason));
     }
+    metrics.count("slicesFailed", 1);
     return await this.#continueAfter(sliceBackoffMilliseconds(failures, random()));
   }
 

@@ -109,7 +109,8 @@ class Slice {
       this.#run.lanes === undefined
         ? await sendAgain(this.#run, resend, options, this.#reading())
         : await sendPartitionsAgain(this.#run, resend, options, (record) => this.#readingAgain(record));
-    if (this.#wait !== undefined && end !== "stopped") return { tag: "waits", wait: this.#wait };
+    // Also if the run was stopped: a paused run that is resumed must not read its source too early.
+    if (this.#wait !== undefined) return { tag: "waits", wait: this.#wait };
     return end === "done" ? undefined : { tag: end };
   }
 
@@ -172,8 +173,6 @@ class Slice {
     if (run === undefined) return { tag: "superseded" };
     if (run.checkpoint.ended) return { tag: "ended" };
     if (isStopping(run)) {
-      // The continuation of the run ends the production of all its partitions.
-      if (this.#run.partition !== undefined) return { tag: "stopped" };
       const { runs, sender } = this.#context;
       await runs.stopping.endProduction(run, (death) => sender.completeDeath(death));
       return { tag: "stopped" };

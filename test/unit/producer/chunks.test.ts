@@ -1,4 +1,5 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
+import { getEventListeners } from "node:events";
 import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
@@ -322,6 +323,16 @@ describe("reading ahead", () => {
     slice.abort(new Error("the slice is over"));
     await expect(first).rejects.toThrow(SourceError);
     await expect(first).rejects.toThrow("did not yield its page in time");
+    await expect(first).rejects.toMatchObject({ cause: new Error("the slice is over") });
+  });
+
+  test("leaves no listener on the signal, which would keep the items of each page until the invocation ends", async () => {
+    const { signal } = new AbortController();
+    const listeners: number[] = [];
+    for await (const _ of chunks(pagesOf([[1], [2], [3]]), START, idle(signal))) {
+      listeners.push(getEventListeners(signal, "abort").length);
+    }
+    expect(listeners).toEqual([0, 0, 0]);
   });
 });
 
@@ -486,6 +497,7 @@ test("a page whose next is misspelt does not end the source", async () => {
 });
 
 describe("a source that does not yield pages", () => {
+  const KEYS = JSON.stringify(range(50).map((key) => `k${key}`));
   const yields = (value: unknown): Source => ({
     async *pages() {
       yield value as Page;
@@ -503,6 +515,8 @@ describe("a source that does not yield pages", () => {
     [{ items: "abc" }, 'items that are "abc"'],
     [{ items: null }, "items that are null"],
     [{ items: undefined }, "items that are undefined"],
+    [{ items: "rows".repeat(50) }, `items that are "${"rows".repeat(25).slice(0, 99)}`],
+    [Object.fromEntries(range(50).map((key) => [`k${key}`, 1])), `an object with the keys ${KEYS.slice(0, 100)}`],
     [{ items: new Set(["secret"]) }, "items that are an object"],
   ])("but %o fails, and the message says what it yielded", async (value, shown) => {
     await expect(read(yields(value))).rejects.toThrow(SourceError);

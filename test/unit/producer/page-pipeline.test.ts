@@ -1,4 +1,5 @@
-import { describe, expect, test } from "vitest";
+import { setImmediate } from "node:timers/promises";
+import { describe, expect, test, vi } from "vitest";
 import type { Cursor } from "../../../shared/index.ts";
 import { ProducerWorld, RUN } from "../../helpers/producer-world.ts";
 
@@ -61,6 +62,54 @@ test("after a page that could not be sent, no checkpoint is written, not even if
   expect(await world.continue(1, 2)).toEqual(done);
   expect((await world.run()).checkpoint).toMatchObject({ pages: 3, items: 3, ended: true });
   expect(new Set(world.items)).toEqual(new Set([0, 1, 2]));
+});
+
+test("a page that cannot be sent while its source reads the next one ends the slice, and not the process", async () => {
+  const failed = Promise.withResolvers<void>();
+  const unhandled = vi.fn();
+  process.on("unhandledRejection", unhandled);
+  const world = new ProducerWorld({
+    source: {
+      readPage: async (cursor: Cursor = 0) => {
+        if (cursor === 1) {
+          await failed.promise;
+          // Node reports a rejection without a handler when no microtask is left.
+          await setImmediate();
+        }
+        return { items: [cursor], next: Number(cursor) + 1 };
+      },
+    },
+  });
+  await world.start();
+  world.sqs.before = (action) => {
+    if (action !== "send") return;
+    failed.resolve();
+    throw new Error("SQS is away");
+  };
+  try {
+    expect(await world.continue()).toEqual({ tag: "wait", milliseconds: 500 });
+    expect(unhandled).not.toHaveBeenCalled();
+  } finally {
+    process.off("unhandledRejection", unhandled);
+  }
+});
+
+test("a producer that has sent a dead letter, and is overtaken before its checkpoint, stops without a failure", async () => {
+  const world = new ProducerWorld({
+    source: { readPage: async (cursor: Cursor = 0) => ({ items: [Number.NaN], next: Number(cursor) + 1 }) },
+    toleratedFailures: { count: 10 },
+  });
+  await world.start();
+  let isOvertaken = false;
+  world.sqs.before = async (action) => {
+    if (action !== "send" || isOvertaken) return;
+    isOvertaken = true;
+    const run = await world.run();
+    await world.runs.progress.checkpoint(run, { ...run.checkpoint, cursor: 2, pages: 2, items: 2 });
+  };
+  expect(await world.continue()).toEqual({ tag: "wait", milliseconds: 1_000 });
+  expect(world.deadLetters.length).toBeGreaterThan(0);
+  expect(await world.run()).toMatchObject({ failedSlices: 0, sliceError: undefined });
 });
 
 test("no request is under way when a slice ends in an error", async () => {

@@ -1,6 +1,7 @@
 import { describe, expect, test, vi } from "vitest";
 import { type Cursor, items, PermanentError, SourceError, Throttled } from "../../../shared/index.ts";
 import { startEntry } from "../../../shared/messages/control.ts";
+import { partitioned } from "../../helpers/lanes-world.ts";
 import { PATIENTLY } from "../../helpers/patience.ts";
 import { CONTROL_DEAD_LETTERS, ProducerWorld, REQUESTED_AT, RUN } from "../../helpers/producer-world.ts";
 
@@ -18,6 +19,22 @@ const pagesOf50 = (pages: number, broken: (page: number) => boolean = () => fals
 });
 
 describe("a start", () => {
+  test("of a source with partitions does not ask how full the queue is", async () => {
+    const world = new ProducerWorld({ source: partitioned({ a: [1] }) });
+    const actions: string[] = [];
+    world.sqs.before = (action) => void actions.push(action);
+    await world.startWithPage();
+    expect(actions).toEqual(["sendControl"]);
+  });
+
+  test("that SQS delivers twice as new reads no page after a deploy of a source without partitions", async () => {
+    const before = new ProducerWorld({ source: partitioned({ a: [1] }) });
+    await before.startWithPage();
+    const after = new ProducerWorld({ source: items([1]) }, { runs: before.runs, ledger: before.ledger });
+    await after.startWithPage();
+    expect(after.messages).toEqual([]);
+  });
+
   test("writes the run's row, sends its first page, and sends a continuation", async () => {
     const source = pagesOf50(3);
     const world = new ProducerWorld({ source }, { maxBacklog: 200 });
@@ -523,6 +540,28 @@ describe("a run that is continued by other code", () => {
     const other = new ProducerWorld({ source }, { ...options, codeVersion: "v2" });
     await other.continue(2);
     expect(await first.run()).toMatchObject({ codeVersion: "v1", codeChange: { version: "v2" } });
+  });
+
+  test("notes the other code once, with the time at which it began", async () => {
+    const source = pagesOf50(3);
+    const first = new ProducerWorld({ source }, { codeVersion: "v1" });
+    await first.start();
+    let notes = 0;
+    first.store.before = (operation, _, update) => {
+      if (operation === "update" && update?.set?.codeChange !== undefined) notes++;
+    };
+    const other = new ProducerWorld({ source }, { runs: first.runs, ledger: first.ledger, codeVersion: "v2" });
+    for (const hop of [1, 2, 3]) await other.continue(hop, 1, { sliceEnd: 0 });
+    expect(notes).toBe(1);
+  });
+
+  test("says nothing of other code if that code's version is not known", async () => {
+    const source = pagesOf50(3);
+    const first = new ProducerWorld({ source }, { codeVersion: "v1" });
+    await first.start();
+    const other = new ProducerWorld({ source }, { runs: first.runs, ledger: first.ledger });
+    await other.continue(1);
+    expect((await first.run()).codeChange).toBeUndefined();
   });
 
   test("has no version if it began with code that had none", async () => {

@@ -85,6 +85,18 @@ test("a message whose renewals all fail is lost before it becomes visible", asyn
   expect(expiredAt).toEqual([48]);
 });
 
+test("a message that was lost is not hidden again from its new receiver, although a renewal was due", async () => {
+  // From 27.5 s on, each renewal fails, and the next one is due a second later. The message is lost at 28 s.
+  const { renewal, sent, lostAt } = renewalOf(async (request) => {
+    if (request === 2) await new Promise((resolve) => setTimeout(resolve, 17_500));
+    if (request > 1) throw named("TimeoutError");
+  });
+  await renewal.start();
+  await vi.advanceTimersByTimeAsync(100_000);
+  expect(lostAt).toEqual([28]);
+  expect(sent).toEqual([0, 10]);
+});
+
 test("a request that never answers does not keep the message", async () => {
   const { renewal, lostAt } = renewalOf((request) => (request === 1 ? Promise.resolve() : new Promise(() => {})));
   await renewal.start();
