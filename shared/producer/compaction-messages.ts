@@ -41,8 +41,9 @@ export async function compactAtEnd(id: string, context: ProducerContext): Promis
 
 /** Asks for a compaction while a run works, if more blocks are complete than are compacted. */
 export async function compactOnTheWay(run: RunRecord, context: ProducerContext): Promise<void> {
-  const { results, lanes } = run;
-  if (results === undefined || lanes !== undefined) return;
+  const { results } = run;
+  if (results === undefined) return;
+  // A run with partitions has no blocks of its own.
   const complete = await completeBlocksOf(context.ledger.store, run);
   if (complete.size > results.compactedBlocks) await context.runs.results.ask(run);
 }

@@ -9,6 +9,11 @@ export class FaultyStore implements LedgerStore {
   /** Called before each operation; it waits for what it returns, and throws what it throws. */
   before: (operation: "get" | "getMany" | "update" | "newest", key?: Key, update?: Update) => unknown = () => {};
 
+  /** Deletes a row, as DynamoDB does when it has expired. */
+  delete(key: Key): void {
+    this.#store.delete(key);
+  }
+
   async get(key: Key): Promise<Row | undefined> {
     await this.before("get", key);
     this.reads++;

@@ -1,8 +1,29 @@
 import { describe, expect, test } from "vitest";
+import { largestMaxBacklog } from "../../../shared/definition/queued-messages.ts";
 import type { BacklogSample } from "../../../shared/ledger/run-record.ts";
-import { backlogPauseMilliseconds } from "../../../shared/producer/backlog.ts";
+import { backlogPauseMilliseconds, backlogWithoutPausedRuns } from "../../../shared/producer/backlog.ts";
 
 const NOW = 1_000_000_000;
+
+describe("messages of paused runs", () => {
+  const concurrency = 50;
+  const maxBacklog = 10_000;
+  const counted = (backlog: number, paused: number) =>
+    backlogWithoutPausedRuns(backlog, paused, { maxBacklog, concurrency });
+  const room = largestMaxBacklog(concurrency) - maxBacklog;
+
+  test("do not count", () => {
+    expect(counted(500, 200)).toBe(300);
+    expect(counted(room, room)).toBe(0);
+    // The ledger knows of more pending items than SQS counts messages.
+    expect(counted(500, 600)).toBe(0);
+  });
+
+  test("count as far as the queue could otherwise hold more messages than it may", () => {
+    expect(counted(room + 7, room + 7)).toBe(7);
+    expect(counted(room + maxBacklog, room + maxBacklog)).toBe(maxBacklog);
+  });
+});
 
 describe("the pause of a full queue", () => {
   const now = { at: NOW, produced: 2_000, backlog: 1_000 };

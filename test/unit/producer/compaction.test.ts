@@ -299,6 +299,46 @@ test.each(["signal", "shutdown", "lost"] as const)("a compaction ends after its 
   expect((await world.run()).results?.manifest).toBeUndefined();
 });
 
+test("a compaction of a run whose row expires meanwhile ends without a failure", async () => {
+  await succeed(1);
+  await succeed(0);
+  await world.complete();
+  let reads = 0;
+  world.store.before = (operation, key) => {
+    if (operation !== "get" || key?.sk !== "run") return;
+    // The last read of the run's row looks whether the results are outdated.
+    if (world.store.updates.at(-1)?.sk === "run" && objects.keys(`${RUN}/manifest`).length > 0) reads++;
+    if (reads > 0) world.store.delete(runKey(RUN));
+  };
+  expect(await compact()).toEqual({ tag: "done" });
+  expect(reads).toBeGreaterThan(0);
+  expect(world.metrics.counts.slicesFailed).toBeUndefined();
+});
+
+test("a compaction that fails for a long reason keeps its message with the beginning of the reason", async () => {
+  await succeed(1);
+  await succeed(0);
+  await world.complete();
+  objects.onCall = () => {
+    throw new Error("x".repeat(5_000));
+  };
+  expect(await compact(undefined, 30)).toEqual({ tag: "done" });
+  const dead = world.sqs.control.find(({ queue }) => queue === CONTROL_DEAD_LETTERS);
+  expect(dead?.attributes.SluiceReason?.StringValue).toMatch(/^the results could not be compacted: x+$/);
+  expect(dead?.attributes.SluiceReason?.StringValue).toHaveLength(1_000);
+});
+
+test("a compaction names its objects with random hexadecimal digits", async () => {
+  world = new ProducerWorld({ source: items([10, 11]), results: true }, { resultStore: objects });
+  world.announces = true;
+  await world.startWithPage();
+  await succeed(1);
+  await succeed(0);
+  await world.complete();
+  await compact();
+  expect(objects.keys(`${RUN}/jsonl/`)).toEqual([expect.stringMatching(/-[0-9a-f]{16}\.jsonl$/)]);
+});
+
 test("the first compaction begins at once", async () => {
   await succeed(1);
   await succeed(0);

@@ -274,6 +274,26 @@ describe("an onComplete that fails", () => {
   });
 });
 
+test("the results of a run that began with results cannot be read by code without them, and the error says what to do", async () => {
+  const onComplete = async (summary: RunSummary) => {
+    for await (const _ of readResults(summary));
+  };
+  const world = new ProducerWorld({ results: true, onComplete });
+  await world.runs.create({
+    id: RUN,
+    workflow: "test",
+    requestedAt: REQUESTED_AT,
+    results: { format: "jsonl", include: [] },
+  });
+  const run = await world.run();
+  await world.runs.progress.checkpoint(run, { ...run.checkpoint, ended: true });
+  expect(await world.complete()).toMatchObject({ tag: "wait" });
+  expect(world.logger.fieldsOf("onComplete failed")?.error).toMatchObject({
+    code: "CONFIGURATION",
+    message: expect.stringContaining("add results: true to the workflow"),
+  });
+});
+
 describe("the event of a run's end", () => {
   test("is published before onComplete is called", async () => {
     const order: unknown[] = [];

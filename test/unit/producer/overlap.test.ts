@@ -4,7 +4,7 @@ import type { Overlap } from "../../../shared/definition/workflow.ts";
 import { items, type WorkflowOptions } from "../../../shared/index.ts";
 import { ACTIVE_KEY } from "../../../shared/ledger/active-runs.ts";
 import { runKey } from "../../../shared/ledger/keys.ts";
-import { parseControlMessage, startEntry } from "../../../shared/messages/control.ts";
+import { continueEntry, parseControlMessage, startEntry } from "../../../shared/messages/control.ts";
 import { pageKey } from "../../../shared/messages/item-address.ts";
 import { ProducerWorld, REQUESTED_AT, RUN } from "../../helpers/producer-world.ts";
 
@@ -82,6 +82,20 @@ describe("a start by the schedule", () => {
     world.sqs.control.length = 0;
     await world.startScheduled("tuesday", 2);
     expect(world.sqs.control).toEqual([]);
+  });
+
+  test("that is delivered after its run has ended does not make the run active again", async () => {
+    const world = worldOf({});
+    await world.startScheduled("tuesday");
+    await world.runs.cancel("tuesday");
+    await world.handle(continueEntry({ workflow: "test", run: "tuesday", hop: 1 }));
+    expect((await world.runs.get("tuesday")).status).toBe("cancelled");
+    // A reader of the active runs removes those that have ended.
+    await world.runs.active.list();
+    const active = async () => Object.keys((await world.store.get(ACTIVE_KEY)) ?? {});
+    expect(await active()).not.toContain("run tuesday");
+    expect(await world.startScheduled("tuesday", 2)).toEqual(done);
+    expect(await active()).not.toContain("run tuesday");
   });
 
   test.each([[undefined], ["skip"] as const])("is skipped while an earlier run works (overlap %s)", async (overlap) => {

@@ -23,12 +23,19 @@ describe("A list of partitions", () => {
   test("has ids of up to 200 characters, and cursors of up to 2 KB", () => {
     expect(checkPartitions([{ id: "x".repeat(200), cursor: "y".repeat(2_046) }])).toHaveLength(1);
     expect(() => checkPartitions([{ id: "x".repeat(201) }])).toThrow("an id is a text of 1 to 200 characters");
-    expect(() => checkPartitions([{ id: "a", cursor: "y".repeat(2_047) }])).toThrow("a cursor of 2049 bytes");
+    expect(() => checkPartitions([{ id: "a", cursor: "y".repeat(2_047) }])).toThrow(
+      "a cursor of 2049 bytes: the cursor of a partition has at most 2048 bytes as JSON text",
+    );
   });
 
   test.each<[string, unknown, string]>([
     ["no array", undefined, "returned undefined, which is not an array"],
-    ["an empty list", [], "returned no partition, which does not say that the source is empty"],
+    [
+      "an empty list",
+      [],
+      "returned no partition, which does not say that the source is empty: return at least one partition, and an empty " +
+        "last page from pages",
+    ],
     ["two equal ids", [{ id: "a" }, { id: "b" }, { id: "a" }], 'returned two partitions with the id "a"'],
     ["no partition", ["a"], 'returned "a" in the list'],
     ["null", [null], "returned null in the list"],

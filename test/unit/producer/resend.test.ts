@@ -243,7 +243,9 @@ describe("a run whose messages are lost", () => {
         const failed = await world.run();
         expect(failed).toMatchObject({ status: "failed", missing: true, resend: undefined });
         expect(failed.failure).toMatch(
-          new RegExp(`^the messages of ${missing} pending items are lost, .* sluice cancel ${RUN}`),
+          new RegExp(
+            `^the messages of ${missing} pending items are lost, .* sluice cancel ${RUN}, which counts the items as cancelled$`,
+          ),
         );
         await settle(world);
         expect(await world.runs.counts(await world.run())).toMatchObject({ succeeded: 15 - missing, pending: missing });

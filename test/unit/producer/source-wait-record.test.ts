@@ -131,6 +131,11 @@ test("without a sleep of its own, a producer sleeps on the clock until the time 
   expect(await waitForSource(waiting(1), MESSAGE, sliceTime(NOW + 60_000), real)).toEqual({ tag: "again" });
   const time = { ...sliceTime(NOW + 60_000), signal: AbortSignal.abort() };
   expect(await waitForSource(waiting(4_000), MESSAGE, time, real)).toEqual({ tag: "done" });
+  // The signal fires during the sleep.
+  const stop = new AbortController();
+  setImmediate(() => stop.abort());
+  const stopped = { ...sliceTime(NOW + 60_000), signal: stop.signal };
+  expect(await waitForSource(waiting(4_000), MESSAGE, stopped, real)).toEqual({ tag: "done" });
 });
 
 test("a wait message is hidden until the wait is over, and is then followed by a continuation", async () => {
