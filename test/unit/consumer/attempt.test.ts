@@ -230,6 +230,12 @@ describe("an item's schema", () => {
     expect(task).not.toHaveBeenCalled();
   });
 
+  test("that fails because of a missing field says which fields the header of the file has instead", async () => {
+    const schema = z.object({ email: z.string() });
+    const outcome = failed(await run(() => {}, { schema, item: { "E-Mail": "x" }, fieldsFrom: "header" }));
+    expect(outcome.thrown).toMatchObject({ finding: { instead: "the header has `E-Mail`" } });
+  });
+
   test("whose issues have no path is quoted without one", async () => {
     const issues = [{ message: "bad" }, { message: "worse", path: [{ key: "a" }, "b", 0] }];
     const schema: StandardSchemaV1 = { "~standard": { version: 1, vendor: "test", validate: () => ({ issues }) } };

@@ -37,6 +37,43 @@ describe("An outcome waits for others of its page", () => {
     expect(pageWrites(world)).toBe(1);
   });
 
+  test("for longer if tasks take long: for eight times as long as a task, up to five seconds", async () => {
+    const world = await ConsumerWorld.of(["short", "long"]);
+    let now = Date.now();
+    const end = Promise.withResolvers<void>();
+    const task = (item: unknown) => {
+      if (item === "long") return end.promise;
+      now += 500;
+    };
+    const consumed = world.consume({ task }, world.messages(), { now: () => now });
+    await turns();
+    vi.advanceTimersByTime(3_999);
+    await turns();
+    expect(pageWrites(world)).toBe(0);
+    vi.advanceTimersByTime(1);
+    await turns();
+    expect(pageWrites(world)).toBe(1);
+    end.resolve();
+    await consumed;
+  });
+
+  test("until too many outcomes wait", async () => {
+    const writesOf = async (outcomes: number) => {
+      const world = await ConsumerWorld.of(["long", ...Array(outcomes).fill("short")]);
+      const end = Promise.withResolvers<void>();
+      const task = (item: unknown) => (item === "long" ? end.promise : undefined);
+      const consumed = world.consume({ task }, world.messages(), { tasksPerEnvironment: 2 });
+      await turns();
+      const writes = pageWrites(world);
+      end.resolve();
+      await consumed;
+      return writes;
+    };
+    // An environment with two slots has at most ten unrecorded outcomes, and three quarters of them may wait.
+    expect(await writesOf(7)).toBe(0);
+    expect(await writesOf(8)).toBe(1);
+  });
+
   test("for a moment while more messages are expected, because the queue had many", async () => {
     const world = await ConsumerWorld.of(Array.from({ length: 10 }, (_, index) => index));
     const answer = Promise.withResolvers<void>();
