@@ -1,3 +1,4 @@
+import type { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import type { ReceivedMessage } from "../../shared/aws/received-message.ts";
 import { Consumer, type ConsumerOptions } from "../../shared/consumer/consumer.ts";
@@ -5,6 +6,7 @@ import type { Tolerance } from "../../shared/definition/tolerance.ts";
 import { defineWorkflow, type WorkflowOptions } from "../../shared/index.ts";
 import { Ledger } from "../../shared/ledger/ledger.ts";
 import { type DeadLetterEnvelope, envelopeBody, parseEnvelope } from "../../shared/messages/envelope.ts";
+import { spawnSucceeding } from "./fake-isolated-process.ts";
 import { FakeSqs } from "./fake-sqs.ts";
 import { FaultyStore } from "./faulty-store.ts";
 import { RecordingMetrics, recordingLogger } from "./recording-metrics.ts";
@@ -75,6 +77,7 @@ export class ConsumerWorld {
       runs: this.runs,
       controlQueue: this.sqs.queue(CONTROL),
       isolatedModule: ISOLATED_MODULE,
+      spawnProcess: spawnSucceeding as unknown as typeof spawn,
       memoryMb: 256,
       queue: this.sqs.queue(QUEUE),
       deadLetterQueue: this.sqs.queue(DEAD_LETTERS),

@@ -1,3 +1,4 @@
+import type { ChildProcess } from "node:child_process";
 import { EventEmitter } from "node:events";
 import { duplexPair } from "node:stream";
 import { vi } from "vitest";
@@ -24,7 +25,10 @@ export class FakeIsolatedProcess extends EventEmitter {
         if (secret === undefined) {
           secret = line;
           this.#secret.resolve(line);
-        } else this.received.push(JSON.parse(line.slice(secret.length)));
+        } else {
+          this.received.push(JSON.parse(line.slice(secret.length)));
+          this.emit("received");
+        }
       }
     });
   }
@@ -40,6 +44,14 @@ export class FakeIsolatedProcess extends EventEmitter {
     this.emit("close", code, signal);
     await turns();
   }
+}
+
+/** Starts a process in which each attempt succeeds. It needs no time, unlike a real process on a busy machine. */
+export function spawnSucceeding(): ChildProcess {
+  const child = new FakeIsolatedProcess();
+  child.once("received", () => void child.say({ tag: "succeeded" }));
+  void child.say({ tag: "ready" });
+  return child as unknown as ChildProcess;
 }
 
 /** Lets streams and promises go on. Fake timers must leave `setImmediate` as it is. */
