@@ -146,7 +146,8 @@ export class ActiveRuns {
       }
     }
     if (active.size > MOST_MEMBERS) return [...active.values()];
-    const missing = [...active.values()].filter(({ id }) => !membersOf(row).has(id));
+    const known = membersOf(row);
+    const missing = [...active.values()].filter(({ id }) => !known.has(id));
     // Each of these updates fails if a run was entered in between. Such a run may have exceeded `MOST_MEMBERS`. It may also be
     // one of these runs, reopened, with a later `hop`.
     const updates: Update[] = [];
