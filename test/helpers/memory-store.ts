@@ -99,7 +99,11 @@ function refuseOverlaps({ set = {}, add = {}, increase = {}, remove = [] }: Upda
 
 function holds(condition: Condition, row: Row): boolean {
   if ("absent" in condition) return row[condition.absent] === undefined;
-  if ("equals" in condition) return row[condition.equals[0]] === condition.equals[1];
+  if ("equals" in condition) {
+    const [attribute, value] = condition.equals;
+    if (value === undefined) throw new Error(`DynamoDB refuses a condition on ${attribute} without a value`);
+    return row[attribute] === value;
+  }
   if ("oneOf" in condition) return condition.oneOf[1].includes(String(row[condition.oneOf[0]]));
   if ("atMost" in condition) {
     const value = row[condition.atMost[0]];

@@ -154,6 +154,16 @@ describe("A run of more than 1,000 blocks", () => {
     expect(await rig.counts()).toMatchObject({ succeeded: 2, dead: 0, pending: 0 });
   });
 
+  test("cancels waiting items without a look at the blocks of a complete group", async () => {
+    const rig = await afterFirstGroup();
+    await produce(rig, 1);
+    await rig.store.update(blockGroupKey(UNDIVIDED, 0), { set: { totals: NO_TOTALS } });
+    let pages = 0;
+    const isOver = () => ++pages > 1;
+    expect(await rig.runs.stopping.cancelWaiting(await rig.runs.get(RUN), 0, isOver)).toBe(true);
+    expect(pages).toBe(1);
+  });
+
   test("sends messages that older code puts back from its first grouped page on", () => {
     expect(FIRST_GROUPED_PAGE).toBe(PAGES);
     expect(envelopeVersion({ page: PAGES - 1 })).toBe(1);

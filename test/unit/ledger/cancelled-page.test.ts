@@ -22,6 +22,18 @@ test("a whole page is cancelled although DynamoDB limits the operators of a writ
   expect((await state()).cancelled.size).toBe(200);
 });
 
+test("a settled item in the last write does not keep the run from ending", async () => {
+  const { ledger } = await openPage();
+  const run = await ledger.runs.get("r");
+  const next = { cursor: undefined, skip: 0, pages: 1, items: all.length, ended: true };
+  await ledger.runs.progress.checkpoint(run, next);
+  await ledger.outcomes.recordSuccesses({ ...page, epoch: 1, items: all.slice(-2, -1) });
+  await ledger.runs.cancel("r");
+  await ledger.outcomes.recordCancelled({ ...page, epoch: 1, items: all });
+  const { status, totals } = await ledger.runs.get("r");
+  expect({ status, cancelled: totals?.cancelled }).toEqual({ status: "cancelled", cancelled: 199 });
+});
+
 test("a settled item among them stays as it is, and keeps no other from being cancelled", async () => {
   const { ledger, state } = await openPage();
   await ledger.outcomes.recordSuccesses({ ...page, epoch: 1, items: all.slice(100, 101) });

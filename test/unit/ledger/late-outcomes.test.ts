@@ -4,7 +4,7 @@ import { groupKey, runKey } from "../../../shared/ledger/keys.ts";
 import { deadSet, generationEntry, readPageRow } from "../../../shared/ledger/page-row.ts";
 import type { ItemAddress } from "../../../shared/messages/item-address.ts";
 import { blockGroupKey, blockKey, pageKey, partitionKey } from "../../../shared/messages/item-address.ts";
-import { FAILURE, LedgerRig, RUN } from "../../helpers/ledger-rig.ts";
+import { CREATED, FAILURE, LedgerRig, RUN } from "../../helpers/ledger-rig.ts";
 
 const PAGE = { run: RUN, partition: 0, page: 0 };
 
@@ -63,6 +63,30 @@ describe("A page that is opened", () => {
     expect(opened).toMatchObject({ epoch: 1, resent: false });
     expect(opened?.isSettled(0)).toBe(false);
     expect((await open("second"))?.isSettled(0)).toBe(false);
+  });
+});
+
+describe("A page of a partition", () => {
+  const page = { run: RUN, partition: 2, page: 0 };
+
+  test("is not opened with another content after the checkpoint of its partition has passed it", async () => {
+    const run = await rig.runs.create({ ...CREATED, lanes: 1 });
+    const record = await rig.runs.progress.partition(run, { id: "part 2", number: 2 });
+    await rig.ledger.pages.open(page, { size: 4, digest: "first" });
+    expect(await rig.ledger.pages.open(page, { size: 4, digest: "second" })).toMatchObject({ epoch: 2, resent: true });
+    await rig.checkpointed(record, 4);
+    expect(await rig.ledger.pages.open(page, { size: 4, digest: "third" })).toBeUndefined();
+    expect(await rig.store.get(pageKey(page))).toMatchObject({ digest: "second", epoch: 2 });
+  });
+});
+
+describe("A success", () => {
+  test("has an entry for its retries only if there were some", async () => {
+    await open("first");
+    await rig.succeed(rig.item(1));
+    expect(await row()).not.toHaveProperty("retries");
+    await rig.succeed(rig.item(2), 3);
+    expect(await row()).toMatchObject({ retries: new Set([2_003]) });
   });
 });
 

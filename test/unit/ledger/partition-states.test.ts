@@ -1,6 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { PermanentError } from "../../../shared/index.ts";
+import { endedAttribute } from "../../../shared/ledger/group-row.ts";
+import { groupKey, lanesKey } from "../../../shared/ledger/keys.ts";
 import { partitionStates } from "../../../shared/ledger/partition-states.ts";
+import { partitionKey } from "../../../shared/messages/item-address.ts";
 import { LanesWorld, partitioned } from "../../helpers/lanes-world.ts";
 import { RUN } from "../../helpers/producer-world.ts";
 
@@ -65,6 +68,33 @@ describe("The states of a run's partitions", () => {
     await world.deliver(lane(0));
     expect((await partitionStates(world.store, await world.run(), all)).rows).toMatchObject([
       { phase: "reading", problem: expect.stringContaining("no answer") },
+    ]);
+  });
+
+  test("say nothing of a failed slice of a partition that was read to its end, although its lane has not left it", async () => {
+    const world = new LanesWorld({ source: partitioned({ eu: [1], us: [2] }), producers: 1 });
+    await world.start();
+    await world.deliver((group) => group === RUN);
+    await world.store.update(lanesKey(RUN), { set: { "lane 0": 1, next: 2 } });
+    await world.store.update(groupKey(RUN, 0), { set: endedAttribute(1, { pages: 3, items: 5 }) });
+    // The slice that read the last page failed afterwards.
+    const failed = { pages: 3, items: 5, ended: true, failedSlices: 2, sliceError: "no answer" };
+    await world.store.update(partitionKey({ run: RUN, partition: 1 }), { set: failed });
+    expect((await partitionStates(world.store, await world.run(), all)).rows[0]).toEqual({
+      ...{ number: 1, id: "eu", phase: "read", pages: 3, items: 5, problem: null },
+    });
+  });
+
+  test("have the numbers of the partitions instead of their names if the list has expired", async () => {
+    const world = new LanesWorld({ source: partitioned({ eu: [1], us: [2] }), producers: 1 });
+    await world.start();
+    await world.deliver((group) => group === RUN);
+    // No such list exists any more.
+    await world.store.update(lanesKey(RUN), { set: { plan: 9 } });
+    const { rows } = await partitionStates(world.store, await world.run(), all);
+    expect(rows.map(({ id, phase }) => [id, phase])).toEqual([
+      ["1", "waiting"],
+      ["2", "waiting"],
     ]);
   });
 

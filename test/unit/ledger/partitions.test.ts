@@ -150,6 +150,13 @@ describe("a run with partitions", () => {
     expect((await rig.store.get(blockKey({ run: RUN, partition: 1, block: 0 })))?.totals).toBeUndefined();
   });
 
+  test("does not note a partition as ended whose blocks a producer closes again before its end", async () => {
+    await divided(1);
+    const record = await produce(await take(), [1], { ended: false });
+    await rig.runs.progress.closeAgain(record);
+    expect(await rig.store.get(groupKey(RUN, 0))).toBeUndefined();
+  });
+
   test("loses nothing if a worker dies before any write of the last outcome", async () => {
     for (let write = 1; write < 5; write++) {
       rig = new LedgerRig();
@@ -393,6 +400,33 @@ describe("the overview of a run with partitions", () => {
     await rig.runs.progress.recordWait(await recordOf(1), wait(8_000), 0, []);
     expect((await overview()).wait).toEqual(wait(7_000));
     expect((await overview()).failedSlices).toBe(0);
+  });
+
+  test("waits if a lane waits and the other lanes have nothing to read", async () => {
+    await divided(1);
+    await take(0);
+    const wait: RecordedWait = { until: 7_000, since: 1, count: 1, reason: "busy" };
+    await rig.runs.progress.recordWait(await recordOf(1), wait, 0, []);
+    expect((await overview()).wait).toEqual(wait);
+  });
+
+  test("does not wait if a lane waits and another one reads", async () => {
+    await divided(2);
+    await take(0);
+    await take(1);
+    await rig.runs.progress.recordWait(await recordOf(1), { until: 7_000, count: 1, reason: "busy" }, 0, []);
+    await produce(2, [1], { ended: false });
+    expect((await overview()).wait).toBeUndefined();
+  });
+
+  test("shows when the latest page was sent, whichever lane sent it", async () => {
+    await divided(2);
+    for (const lane of [0, 1]) {
+      await produce(await take(lane), [1], { ended: false });
+      const key = partitionKey({ run: RUN, partition: lane + 1 });
+      await rig.store.update(key, { set: { checkpointAt: 50 + lane } });
+    }
+    expect((await overview()).checkpointAt).toBe(51);
   });
 
   test("does not wait if no lane reads", async () => {

@@ -99,7 +99,7 @@ describe("From a block without deaths, cancellations and retries,", () => {
 
   test("a later block of a run is entered into the run's row", async () => {
     await storeRow(runKey(RUN), { pages: 1_002 });
-    await fromBlock(1);
+    expect(await fromBlock(1)).toEqual(texts(runKey(RUN)));
     expect(await run()).toMatchObject({ status: "running", fullBlocks: new Set([1]) });
     await fromBlock(0);
     expect(await run()).toMatchObject({ status: "completed", totals: NONE });

@@ -33,6 +33,20 @@ test("a compaction is asked for once, until it is done", async () => {
   expect(rounds).toEqual([1, 2]);
 });
 
+test("a ledger that announces nothing asks for no compaction", async () => {
+  const store = new MemoryStore();
+  const silent = new Ledger(store);
+  const results = { format: "jsonl", include: [] } as const;
+  const record = await silent.runs.create({
+    id: RUN,
+    workflow: "test",
+    requestedAt: "2026-01-01T00:00:00.000Z",
+    results,
+  });
+  await silent.runs.results.ask(record);
+  expect((await silent.runs.get(RUN)).results).toMatchObject({ compactionsAsked: 0, compactionsDone: 0 });
+});
+
 test("a caller that ends before it has sent the message leaves the compaction to the next caller", async () => {
   announce = async () => {
     throw new Error("the process has ended");

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { runKey } from "../../../shared/ledger/keys.ts";
 import { Ledger } from "../../../shared/ledger/ledger.ts";
 import {
   finalCounts,
@@ -77,6 +78,29 @@ describe("a new run", () => {
     await expect(entered).rejects.toThrow("the ledger is down");
   });
 
+  test("that exists already is one of the active runs before it is returned", async () => {
+    const store = new FaultyStore();
+    const { runs } = new Ledger(store);
+    await runs.create(CREATED);
+    await runs.active.leave(RUN);
+    let isEntering = false;
+    const isEntered = Promise.withResolvers<void>();
+    store.before = async (operation, key) => {
+      if (operation !== "update" || key?.pk !== "active") return;
+      isEntering = true;
+      await isEntered.promise;
+    };
+    let isReturned = false;
+    const begun = runs.begin(CREATED).then(() => {
+      isReturned = true;
+    });
+    while (!isEntering) await new Promise((resolve) => setImmediate(resolve));
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(isReturned).toBe(false);
+    isEntered.resolve();
+    await begun;
+  });
+
   test("that was skipped says for which run, and is not active", async () => {
     const rig = await rigWithRun();
     const other = { id: "other", workflow: "cities", requestedAt: "2026-11-22T09:00:00.000Z" };
@@ -105,6 +129,22 @@ describe("a new run", () => {
     await paused.runs.pause(RUN);
     await paused.runs.skip(CREATED, { ...(await paused.runs.get(RUN)), id: "earlier" });
     expect(await paused.status()).toBe("paused");
+  });
+});
+
+describe("a row of a newer version", () => {
+  test("of a run, or of its results, is refused with the run's id", async () => {
+    const rig = await rigWithRun({ results: { format: "jsonl", include: [] } });
+    await rig.store.update(runKey(RUN), { set: { results: { version: 99, format: "jsonl", include: [] } } });
+    await expect(rig.runs.get(RUN)).rejects.toMatchObject({
+      message: expect.stringContaining("the results of run run"),
+      ids: { run: RUN },
+    });
+    await rig.store.update(runKey(RUN), { set: { version: 99 } });
+    await expect(rig.runs.get(RUN)).rejects.toMatchObject({
+      message: expect.stringContaining("run run"),
+      ids: { run: RUN },
+    });
   });
 });
 

@@ -15,7 +15,7 @@ describe("A run", () => {
   test("that is unknown is not found", async () => {
     const { runs } = new LedgerRig();
     expect(await runs.find("nobody")).toBeUndefined();
-    await expect(runs.get("nobody")).rejects.toMatchObject({ code: "UNKNOWN_RUN" });
+    await expect(runs.get("nobody")).rejects.toMatchObject({ code: "UNKNOWN_RUN", ids: { run: "nobody" } });
     expect(await runs.progress.takeUp("nobody", 1)).toBeUndefined();
     expect(await runs.find("nobody")).toBeUndefined();
   });

@@ -7,6 +7,7 @@ import { InvalidFindings, sameFailureOf } from "../../../shared/ledger/same-fail
 import { ConsumerWorld } from "../../helpers/consumer-world.ts";
 import { FaultyStore } from "../../helpers/faulty-store.ts";
 import { MemoryStore } from "../../helpers/memory-store.ts";
+import { requestsOf } from "../../helpers/request-log.ts";
 
 const MISSING = { fault: "`email` missing", instead: "the header has ` E-Mail `" };
 
@@ -90,6 +91,30 @@ test("An invocation writes a finding once, whatever the number of items, and kee
   await Promise.all(Array.from({ length: 500 }, () => findings.note("r", { fault: "x".repeat(1_000) })));
   expect(writes).toBe(1);
   expect((await new Ledger(store).runs.get("r")).invalidFinding?.fault).toHaveLength(300);
+});
+
+test("A text of 300 characters is kept whole, and a longer one is cut", async () => {
+  const store = new MemoryStore();
+  const { runs } = new Ledger(store);
+  const noted = async (id: string, length: number) => {
+    await runs.create({ id, workflow: "w", requestedAt: "2026-11-27T08:00:00.000Z" });
+    await new InvalidFindings(store).note(id, { fault: "x".repeat(length) });
+    return (await runs.get(id)).invalidFinding?.fault;
+  };
+  expect(await noted("a", 300)).toBe("x".repeat(300));
+  expect(await noted("b", 301)).toBe(`${"x".repeat(299)}…`);
+});
+
+test("An invocation remembers at most a hundred findings, and writes one that it has forgotten again", async () => {
+  const store = new FaultyStore();
+  const findings = new InvalidFindings(store);
+  const note = (number: number) => requestsOf(store, () => findings.note("r", { fault: `fault ${number}` }));
+  await new Ledger(store).runs.create({ id: "r", workflow: "w", requestedAt: "2026-11-27T08:00:00.000Z" });
+  for (let number = 0; number < 100; number++) expect(await note(number)).not.toEqual([]);
+  for (let number = 0; number < 100; number++) expect(await note(number)).toEqual([]);
+  expect(await note(100)).not.toEqual([]);
+  expect(await note(100)).toEqual([]);
+  expect(await note(0)).not.toEqual([]);
 });
 
 test("Findings are kept apart by their run and by their fault, and one of an unknown run makes no row", async () => {
