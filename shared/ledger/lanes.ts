@@ -56,8 +56,8 @@ export class Lanes {
    */
   async seal({ id, lanes = 0 }: RunWithLanes, partitions: readonly Partition[]): Promise<void> {
     // Each list has a number of its own, so a producer that is late does not change a list that is sealed.
-    const numbered = await this.#store.update(lanesKey(id), { increase: { plans: 1 } });
-    const plan = Number(numbered?.plans);
+    const { plans } = (await this.#store.update(lanesKey(id), { increase: { plans: 1 } })) ?? {};
+    const plan = Number(plans);
     const groups = [...batchesOf(partitions, PARTITIONS_PER_GROUP)].entries();
     for (const some of batchesOf([...groups], GROUPS_AT_ONCE)) {
       await Promise.all(

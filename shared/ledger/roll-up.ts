@@ -1,4 +1,4 @@
-import { type Key, keyText, type LedgerStore, type Row } from "../aws/table.ts";
+import { type Key, keyText, type LedgerStore, type Row, type Update } from "../aws/table.ts";
 import { beyondTolerance, type Tolerance } from "../definition/tolerance.ts";
 import {
   type BlockAddress,
@@ -75,11 +75,11 @@ export class RollUp {
     if (pendingOf(row) > 0) return;
     const entry = pageEntry(page.page, row.epoch);
     const block = blockAddressOf(page);
-    const updated = await this.#store.update(blockKey(block), {
+    const updated = await this.#write(blockKey(block), {
       add: { full: [entry], notable: isNotable(row) ? [entry] : [] },
       set: { redriven: row.redriven || undefined },
     });
-    if (updated !== undefined) await this.fromBlock(block, readBlockRow(updated, block.block));
+    await this.fromBlock(block, readBlockRow(updated, block.block));
   }
 
   /**
@@ -105,15 +105,13 @@ export class RollUp {
     const set = { redriven: row.redriven || undefined };
     const group = blockGroupOf(block);
     if (row.grouped) {
-      const entered = await this.#store.update(blockGroupKey(address, group), {
+      const entered = await this.#write(blockGroupKey(address, group), {
         add: { complete: [block % BLOCKS_PER_GROUP] },
         set,
       });
-      if (entered !== undefined) await this.fromBlockGroup({ run, partition }, group, readBlockGroupRow(entered));
-      return;
+      return await this.fromBlockGroup({ run, partition }, group, readBlockGroupRow(entered));
     }
-    const updated = await this.#store.update(productionKey(address), { add: { fullBlocks: [block] }, set });
-    if (updated === undefined) return;
+    const updated = await this.#write(productionKey(address), { add: { fullBlocks: [block] }, set });
     if (isFirstGroupComplete(updated)) {
       await this.#storeTotals({ run, partition }, 0, BLOCKS_PER_GROUP);
       await this.#store.update(productionKey(address), { add: { blockGroups: [0] } });
@@ -132,11 +130,10 @@ export class RollUp {
     if (row.size === undefined || row.complete.size < row.size) return;
     // All workers compute the same totals. Only a redrive changes them, and then nobody uses them.
     if (row.totals === undefined) await this.#storeTotals(production, group, row.size);
-    const updated = await this.#store.update(productionKey(production), {
+    const updated = await this.#write(productionKey(production), {
       add: { blockGroups: [group] },
       set: { redriven: row.redriven || undefined },
     });
-    if (updated === undefined) return;
     const { run, partition } = production;
     if (partition > 0) await this.fromPartition(run, partition, updated);
     else await this.fromRun(run, updated);
@@ -155,20 +152,19 @@ export class RollUp {
       blocks === 1 && blockTotals !== undefined ? blockTotals : await this.#sumOfBlocks({ run, partition }, row);
     const isNotable = totals.dead + totals.cancelled + totals.retried > 0;
     const group = groupOf(partition);
-    const updated = await this.#store.update(groupKey(run, group), {
+    const updated = await this.#write(groupKey(run, group), {
       add: { complete: [partitionEntry(partition)] },
       set: {
         ...((isNotable || row.redriven === true) && totalsAttribute(partition, totals)),
         redriven: row.redriven === true || undefined,
       },
     });
-    if (updated !== undefined) await this.fromGroup(run, group, readGroupRow(updated, group));
+    await this.fromGroup(run, group, readGroupRow(updated, group));
   }
 
   /** Does the same as `fromPartition`, for a worker that does not have the partition's row. */
   async fromStoredPartition(run: string, partition: number): Promise<void> {
-    const row = await this.#store.get(partitionKey({ run, partition }));
-    if (row !== undefined) await this.fromPartition(run, partition, row);
+    await this.fromPartition(run, partition, (await this.#store.get(partitionKey({ run, partition }))) ?? {});
   }
 
   /**
@@ -180,11 +176,11 @@ export class RollUp {
   async fromGroup(run: string, group: number, row: GroupRow): Promise<void> {
     // mutant: group-size-known
     if (row.size === undefined || row.complete.size < row.size) return;
-    const updated = await this.#store.update(runKey(run), {
+    const updated = await this.#write(runKey(run), {
       add: { fullGroups: [group] },
       set: { redriven: row.redriven || undefined },
     });
-    if (updated !== undefined) await this.fromRun(run, updated);
+    await this.fromRun(run, updated);
   }
 
   /**
@@ -244,8 +240,7 @@ export class RollUp {
 
   /** Does the same as `fromRun`, for a worker that does not have the run's row. */
   async fromStoredRun(run: string): Promise<void> {
-    const row = await this.#store.get(runKey(run));
-    if (row !== undefined) await this.fromRun(run, row);
+    await this.fromRun(run, (await this.#store.get(runKey(run))) ?? {});
   }
 
   /**
@@ -263,6 +258,11 @@ export class RollUp {
     }
     await this.#announce({ run, workflow: String(row.workflow) });
     await this.#store.update(runKey(run), { set: { announced: true } });
+  }
+
+  /** Makes a write that has no condition. Such a write always succeeds, and returns the row after it. */
+  async #write(key: Key, update: Omit<Update, "when">): Promise<Row> {
+    return (await this.#store.update(key, update)) ?? {};
   }
 
   async #blockTotals({ run, partition }: BlockAddress, row: BlockRow): Promise<Totals> {

@@ -234,7 +234,7 @@ export class RunProgress {
     for (const group of groups) {
       const size = Math.min(PARTITIONS_PER_GROUP, partitions - group * PARTITIONS_PER_GROUP);
       const row = await this.#store.update(groupKey(id, group), { set: { size } });
-      if (row !== undefined) await this.#rollUp.fromGroup(id, group, readGroupRow(row, group));
+      await this.#rollUp.fromGroup(id, group, readGroupRow(row ?? {}, group));
     }
     // Nothing else ends a run without partitions, or a run whose groups were complete before.
     // mutant: complete-at-partitions-end
@@ -258,7 +258,7 @@ export class RunProgress {
       const address: BlockAddress = { run: run.id, partition: partitionOf(run), block };
       const grouped = hasGroupOfItsOwn(run, block) || undefined;
       const row = await this.#store.update(blockKey(address), { set: { size, grouped } });
-      if (row !== undefined) await this.#rollUp.fromBlock(address, readBlockRow(row, block));
+      await this.#rollUp.fromBlock(address, readBlockRow(row ?? {}, block));
       // mutant: close-full-block-group
       if ((block + 1) % BLOCKS_PER_GROUP === 0) await this.#closeBlockGroup(run, block);
     }
@@ -274,7 +274,7 @@ export class RunProgress {
     const production = { run: run.id, partition: partitionOf(run) };
     const size = blocksInGroup(group, blockCount(run.checkpoint.pages));
     const row = await this.#store.update(blockGroupKey(production, group), { set: { size } });
-    if (row !== undefined) await this.#rollUp.fromBlockGroup(production, group, readBlockGroupRow(row));
+    await this.#rollUp.fromBlockGroup(production, group, readBlockGroupRow(row ?? {}));
   }
 
   /** Ends a run, or a partition, whose blocks are all complete. The producer may have crashed between its last checkpoint and the roll-up. */
