@@ -35,7 +35,8 @@ export class StopCheck {
       const found = await request;
       return found !== undefined && isStopping(found);
     } finally {
-      if (this.#inFlight.get(run) === request) this.#inFlight.delete(run);
+      // The next request begins later in this turn of the event loop.
+      this.#inFlight.delete(run);
     }
   }
 }

@@ -59,8 +59,6 @@ export class LimitWatch {
   /** Whether the environment starts nothing more in this invocation. */
   #hasLeft = false;
   #hasWarned = false;
-  /** Whether the latest update failed. */
-  #hasFailed = false;
 
   constructor(options: LimitWatchOptions) {
     const { member, tasksPerEnvironment: slots, concurrency, adaptive, random, now } = options;
@@ -175,9 +173,8 @@ export class LimitWatch {
     await this.#update;
     if (this.#invocation === undefined) return;
     const now = this.#options.now();
-    // Slots are free: with its note in the row, this environment gets some of them.
-    const isNoteDue = this.limit.mayGetShare(now) && !this.limit.isInRow && !this.#hasFailed;
-    if (isNoteDue) await this.#ask();
+    // Slots are free: with its note in the row, this environment gets some of them. The next update has the note.
+    if (this.limit.mayGetShare(now) && !this.limit.isInRow) await this.#ask();
     else this.#schedule(this.#dueIn(now));
   }
 
@@ -199,7 +196,6 @@ export class LimitWatch {
     const own = this.limit.beginReport(begunAt, invocation?.wanted() ?? 0);
     try {
       const stored = await row.report(member, own);
-      this.#hasFailed = false;
       this.#note(begunAt, stored);
       // An epoch may give this environment a share. Its messages wait for that, and are not refused before.
       const epochAt = now();
@@ -212,7 +208,6 @@ export class LimitWatch {
       if (begun !== undefined) this.#note(epochAt, begun);
       invocation?.onChange();
     } catch (error) {
-      this.#hasFailed = true;
       if (!this.#hasWarned) logger.warn("the fleet's limit could not be updated, the next try follows", { error });
       this.#hasWarned = true;
     }

@@ -46,6 +46,15 @@ describe("A message of the batch", () => {
     expect(sqs.deleted).toEqual(["handle-b"]);
   });
 
+  test("is not deleted twice if the environment ends", async () => {
+    const { sqs, disposal, inHand } = disposalOf(true);
+    const done = inHand("a", "batch");
+    await disposal.dispose(done, { tag: "delete" });
+    disposal.deleteInPlaceOfLambda([done.message]);
+    await disposal.flush();
+    expect(sqs.deleted).toEqual(["handle-a"]);
+  });
+
   test("is deleted in place of Lambda if the environment ends, but for those that are kept", async () => {
     const { sqs, disposal, inHand } = disposalOf(false);
     const [done, kept] = [inHand("a", "batch"), inHand("b", "batch")];

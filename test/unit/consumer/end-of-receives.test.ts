@@ -32,6 +32,21 @@ describe("A consumer receives further messages", () => {
     expect(await world.counts()).toMatchObject({ cancelled: 2, pending: 0 });
   });
 
+  test("when more starts become due while its tasks run", async () => {
+    const world = await ConsumerWorld.of(["a", "b"]);
+    const slots = { ...supplierWithStock(0), begin: vi.fn<NonNullable<SlotSupplier["begin"]>>() };
+    const second = Promise.withResolvers<void>();
+    const task = (item: unknown) => {
+      if (item === "b") return second.resolve();
+      world.sqs.arrivals.push(arrivalOf(world.message(1).body, "b"));
+      slots.stock = 1;
+      slots.begin.mock.calls[0]?.[0].onChange();
+      return second.promise;
+    };
+    await world.consume({ task }, [world.message(0)], { refill: REFILL, slots });
+    expect(await world.counts()).toMatchObject({ succeeded: 2, pending: 0 });
+  });
+
   test("while it works on one run and another run is paused", async () => {
     const world = await ConsumerWorld.of(["a", "b"]);
     const paused = await messageOfPausedRun(world);

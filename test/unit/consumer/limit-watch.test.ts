@@ -373,6 +373,47 @@ describe("an epoch that is due", () => {
     expect(onChange).toHaveBeenCalledTimes(2);
   });
 
+  describe("while others hold the whole limit", () => {
+    const held = (changes: Partial<LimitState> = {}): LimitState => ({
+      ...shared(0),
+      shares: { b: [{ epoch: 3, slots: 4 }] } as LimitState["shares"],
+      members: { b: { renewal: 1, epoch: 3, tried: 3, wanted: 4 } } as LimitState["members"],
+      ...changes,
+    });
+
+    test("is waited for before messages are refused, because it may give the environment a share", async () => {
+      const { fleet, row, begin, onChange } = watching();
+      fleet.state = held({ dueAt: 0 });
+      const { promise, resolve } = Promise.withResolvers<StoredLimit>();
+      row.begin.mockReturnValue(promise);
+      begin();
+      await pass(0);
+      expect(row.begin).toHaveBeenCalledOnce();
+      expect(onChange).not.toHaveBeenCalled();
+      resolve({ state: fleet.state, isNewerVersion: false, concurrency: 20 });
+      await pass(0);
+      expect(onChange).toHaveBeenCalledOnce();
+    });
+
+    test("is not waited for if it is not due", async () => {
+      const { fleet, begin, onChange } = watching();
+      fleet.state = held();
+      begin();
+      await pass(0);
+      expect(onChange).toHaveBeenCalledOnce();
+    });
+
+    test("ends the share of a member that has not renewed it for three seconds", async () => {
+      const { fleet, row, begin } = watching({ set: { concurrency: 4 } });
+      fleet.state = held({ dueAt: 0 });
+      begin();
+      await pass(2_999);
+      expect(row.begin.mock.calls.flatMap(([{ gone }]) => gone)).toEqual([]);
+      await pass(1);
+      expect(row.begin.mock.calls.at(-1)?.[0].gone).toEqual(["b"]);
+    });
+  });
+
   test("changes nothing if another environment was faster", async () => {
     const { fleet, row, begin, watch, onChange } = watching();
     fleet.state = EMPTY_STATE;
