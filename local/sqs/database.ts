@@ -182,9 +182,9 @@ export class Database {
 
   /** Adds a column to the table of an older file. @returns whether the column was missing. */
   #addColumn(table: string, column: string, type: string): boolean {
-    if (this.get("SELECT 1 FROM pragma_table_info(?) WHERE name = ?", table, column) !== undefined) return false;
-    this.#connection.exec(`ALTER TABLE ${table} ADD COLUMN ${column} ${type}`);
-    return true;
+    const isMissing = this.get("SELECT 1 FROM pragma_table_info(?) WHERE name = ?", table, column) === undefined;
+    if (isMissing) this.#connection.exec(`ALTER TABLE ${table} ADD COLUMN ${column} ${type}`);
+    return isMissing;
   }
 
   #reserveSequences(): void {

@@ -74,7 +74,10 @@ describe("the server", () => {
   it("refuses a request that is too long, and continues", async () => {
     const response = await post("AmazonSQS.SendMessage", "x".repeat(17 * 1_048_576));
     expect(response.status).toBe(400);
-    expect(await response.json()).toMatchObject({ message: "The request is too long." });
+    expect(await response.json()).toMatchObject({
+      __type: "com.amazonaws.sqs#SerializationException",
+      message: "The request is too long.",
+    });
     expect((await post("AmazonSQS.ListQueues", "{}")).status).toBe(200);
   });
 

@@ -261,6 +261,16 @@ test("No timer is left when nobody waits any more", () => {
   expect(vi.getTimerCount()).toBe(0);
 });
 
+test("Nobody is offered a message that arrives after the end", () => {
+  const first = waiter(q, 1);
+  waiters.add(q, first);
+  tick();
+  waiters.close();
+  available.set(q, 1);
+  waiters.changed(q);
+  expect(vi.getTimerCount()).toBe(0);
+});
+
 test("Nobody is offered anything after the end", () => {
   nextAt.set(q, now + 500);
   const first = waiter(q, 1);

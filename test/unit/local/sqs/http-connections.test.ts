@@ -1,8 +1,8 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { once } from "node:events";
-import { Server } from "node:http";
+import { Server, ServerResponse } from "node:http";
 import { connect, type Socket } from "node:net";
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { type SqsServer, startSqsServer } from "../../../../local/sqs/http-server.ts";
 import { QueueStore } from "../../../../local/sqs/queue-store.ts";
 import { SqsService } from "../../../../local/sqs/sqs-service.ts";
@@ -10,33 +10,28 @@ import { SqsService } from "../../../../local/sqs/sqs-service.ts";
 const authorization = "AWS4-HMAC-SHA256 Credential=key/20261127/us-east-1/sqs/aws4_request";
 let server: SqsServer;
 /** The server's sides of the connections. */
-const accepted: Socket[] = [];
+let accepted: Socket[];
 /** https://nodejs.org/api/diagnostics_channel.html#net */
 const onAccepted = (message: unknown) => void accepted.push((message as { readonly socket: Socket }).socket);
 
-beforeAll(async () => {
+beforeEach(async () => {
   server = await startSqsServer({ file: ":memory:", accessKeyId: "key" });
+  accepted = [];
   subscribe("net.server.socket", onAccepted);
 });
-afterAll(async () => {
+afterEach(async () => {
   unsubscribe("net.server.socket", onAccepted);
-  await server.close();
-});
-afterEach(() => {
   vi.restoreAllMocks();
-  if (server.store.hasQueue("q")) server.store.deleteQueue("q");
+  await server.close();
 });
 
 /** A client that speaks over one connection. */
 async function client() {
   const { hostname, port } = new URL(server.endpoint);
-  const connections = accepted.length;
   const socket = connect(Number(port), hostname);
   socket.on("error", () => undefined);
   await once(socket, "connect");
-  await vi.waitFor(() => expect(accepted.length).toBeGreaterThan(connections), { interval: 1 });
-  const [serverSide] = accepted.slice(-1);
-  if (serverSide === undefined) throw new Error("the server has not accepted the connection");
+  const serverSide = await vi.waitFor(() => lastOf(accepted), { interval: 1 });
   const ask = (action: string, input: object = {}) => {
     const body = JSON.stringify({ QueueUrl: "http://sqs/000000000000/q", ...input });
     const target = `x-amz-target: AmazonSQS.${action}`;
@@ -57,6 +52,12 @@ async function client() {
       await ended;
     },
   };
+}
+
+function lastOf(sockets: readonly Socket[]): Socket {
+  const last = sockets.at(-1);
+  if (last === undefined) throw new Error("the server has not accepted the connection");
+  return last;
 }
 
 const reset = (socket: Socket) => socket.resetAndDestroy();
@@ -109,8 +110,9 @@ describe("a client that resets its connection", () => {
 
   test("without a request, or after an answer without messages, changes nothing", async () => {
     createQueueWith();
-    const silent = await client();
-    await silent.end(reset);
+    const { end } = await client();
+    await end(reset);
+    accepted = [];
     const poller = await client();
     expect(await poller.answer("ReceiveMessage")).toContain("200 OK");
     await poller.end(reset);
@@ -138,6 +140,18 @@ describe("a client that closes its connection", () => {
   });
 });
 
+describe("a connection that is lost", () => {
+  test("while an answer is written gives the messages back", async () => {
+    createQueueWith("a");
+    vi.spyOn(ServerResponse.prototype, "end").mockImplementation(function (this: ServerResponse) {
+      return this.destroy();
+    });
+    const { ask, end } = await client();
+    await end(() => ask("ReceiveMessage"));
+    expect(server.store.counts("q")).toEqual({ visible: 1, inFlight: 0, delayed: 0 });
+  });
+});
+
 describe("a request that cannot be answered", () => {
   const post = (headers: Record<string, string>) =>
     fetch(server.endpoint, { method: "POST", headers: { authorization, ...headers }, body: '{"QueueUrl":"x/q"}' });
@@ -154,8 +168,16 @@ describe("a request that cannot be answered", () => {
   });
 });
 
-describe("a server that cannot listen", () => {
-  test("closes its file, and says why", async () => {
+describe("the server", () => {
+  test("listens on the loopback interface only", async () => {
+    const listen = vi.spyOn(Server.prototype, "listen");
+    const other = await startSqsServer({ file: ":memory:", accessKeyId: "key" });
+    const [listening] = listen.mock.contexts as [Server];
+    expect(listening.address()).toMatchObject({ address: "127.0.0.1" });
+    await other.close();
+  });
+
+  test("closes its file if it cannot listen, and says why", async () => {
     const closed = vi.spyOn(QueueStore.prototype, "close");
     vi.spyOn(Server.prototype, "listen").mockImplementation(function (this: Server) {
       setImmediate(() => this.emit("error", new Error("no port is free")));

@@ -153,6 +153,17 @@ describe("a message under way", () => {
   });
 });
 
+describe("messages behind others that are under way", () => {
+  test("are delivered once each", () => {
+    faults.set({ reorder: 1, reorderWindow: 2 });
+    vi.spyOn(faults, "pick").mockImplementation((items, count) => items.slice(0, count));
+    send("under way", "also under way", "a", "b", "c");
+    receive(2);
+    faults.clear();
+    expect(receive(3)).toEqual(["a", "b", "c"]);
+  });
+});
+
 describe("a clock that is set back", () => {
   test("does not change how many messages are in flight", () => {
     send("a");

@@ -219,6 +219,23 @@ describe("a redrive policy", () => {
     }
   });
 
+  test("has a count that is returned as a number, whatever spaces its text has", async () => {
+    const dead = queueArn(nameOf(await create()));
+    for (const [before, after] of [
+      ["", ""],
+      [" ", ""],
+      ["", " "],
+      ["\n  ", "\t\t"],
+    ]) {
+      const RedrivePolicy = `{"deadLetterTargetArn":"${dead}","maxReceiveCount"${before}:${after}"7"}`;
+      const url = await create({ RedrivePolicy });
+      expect(JSON.parse((await sqs.attributes(url, "RedrivePolicy")).RedrivePolicy ?? "")).toEqual({
+        deadLetterTargetArn: dead,
+        maxReceiveCount: 7,
+      });
+    }
+  });
+
   test("alone is written anew, and no other policy with the same words", async () => {
     const Policy = '{"maxReceiveCount": "5"}';
     await sqs.output("CreateQueue", { QueueName: "other", Attributes: { Policy } });

@@ -77,6 +77,16 @@ describe("the messages in flight", () => {
     expect(() => store.checkInFlight("q")).toThrow();
   });
 
+  test("include one that was hidden again while others were received", () => {
+    using _ = allowInFlight(3);
+    send("a", "b", "c", "d", "e");
+    const first = receive("q", 2, 1);
+    now += 1_000;
+    expect(bodies("q", 2)).toEqual(["c", "d"]);
+    store.changeVisibility("q", handleOf(first), 60);
+    expect(bodies("q", 1)).toEqual([]);
+  });
+
   test("do not include one that is made visible", () => {
     using _ = allowInFlight(2);
     send("a", "b", "c");

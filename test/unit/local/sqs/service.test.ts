@@ -201,6 +201,13 @@ describe("the service", () => {
     expect(await receive()).toBe("not refused");
   });
 
+  test("does not limit FIFO queues without a request", async () => {
+    const sqs = start();
+    sqs.service.store.createQueue("q.fifo", { FifoQueue: "true" });
+    for (let request = 0; request < 301; request++)
+      expect((await sqs.ask("ReceiveMessage", { QueueUrl: `${QueueUrl}.fifo` })).status).toBe(200);
+  });
+
   test("uses the machine's clock unless it has another one", () => {
     const before = Date.now();
     const { store } = new SqsService({ file: ":memory:" }, (name) => name);
