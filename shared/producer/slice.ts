@@ -134,7 +134,7 @@ class Slice {
       { ...this.#context, warnings: this.#warnings, maySend: begun?.entered },
       this.#run,
     );
-    let isRefused = false;
+    let pushed: RunRecord | undefined = this.#run;
     try {
       for await (const chunk of chunks(workflow.source, checkpoint, this.#reading())) {
         // The other lanes of the run fill the queue too.
@@ -148,13 +148,12 @@ class Slice {
           if (room <= 0)
             return this.#wait === undefined ? this.#full(sample, first) : { tag: "waits", wait: this.#wait };
         }
-        const before = await pipeline.push(chunk);
-        isRefused = before === undefined;
-        if (before === undefined || mustStop(before)) break;
+        pushed = await pipeline.push(chunk);
+        if (pushed === undefined || mustStop(pushed)) break;
         if (this.#isOver) break;
         room -= chunk.items.length;
       }
-      const end = await this.#endAfter(await pipeline.checkpointed(), isRefused);
+      const end = await this.#endAfter(await pipeline.checkpointed(), pushed === undefined);
       const goesOn = end.tag === "time" || end.tag === "paused";
       return goesOn && this.#wait !== undefined ? { tag: "waits", wait: this.#wait } : end;
     } finally {

@@ -390,6 +390,17 @@ describe("a source whose cursor occurs again", () => {
     expect(read).toBeLessThan(300 + 128 + 2);
   });
 
+  test("is found with 16 characters of each cursor's digest, so a long cursor makes no checkpoint longer", async () => {
+    const next = (page: number) => "x".repeat(10_000) + page;
+    const source = toSource({ readPage: (cursor): Page => ({ items: [1], next: next(String(cursor).length) }) });
+    const slice = chunks(source, START, idle());
+    const { value } = await slice.next();
+    await slice.return();
+    expect(value?.after.loop).toEqual({ count: 1, far: expect.any(String), near: expect.any(String) });
+    expect(value?.after.loop?.far).toHaveLength(16);
+    expect(value?.after.loop?.near).toHaveLength(16);
+  });
+
   test("never is no error, however many pages there are", async () => {
     expect(await pagesUntilEnd((page) => (page < 700 ? page : undefined), 40)).toBe(701);
   });

@@ -208,7 +208,9 @@ describe("an onComplete that fails", () => {
     const world = await ended({ onComplete });
     expect(await world.complete({ signal: closing.signal })).toMatchObject({ tag: "wait" });
     expect(signal?.aborted).toBe(true);
-    expect(world.logger.lines).toContain("error: onComplete failed");
+    expect(world.logger.fieldsOf("onComplete failed")?.error).toMatchObject({
+      message: "onComplete did not settle before the end of the invocation",
+    });
   });
 
   test("by never settling fails when the signal fires later", async () => {

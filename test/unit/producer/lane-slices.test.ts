@@ -221,6 +221,19 @@ describe("A slice of a lane", () => {
     expect(seen.map((each) => Object.keys(each as object))).toEqual([["id", "cursor"], ["id"]]);
   });
 
+  test("of a run without a limit reads how far all partitions were read at the end of the source only", async () => {
+    const { world } = await started(partitioned({ a: [1, 2, 3], b: [4], c: [5] }));
+    let reads = 0;
+    world.store.before = (operation) => {
+      if (operation === "getMany") reads++;
+    };
+    await world.deliver(lane(0), { sliceEnd: 0 });
+    expect(reads).toBe(0);
+    await world.deliver(lane(0));
+    expect(world.items).toEqual([1, 2, 3, 4, 5]);
+    expect(reads).toBe(1);
+  });
+
   test("reads nothing of the partitions after the last item of a limit", async () => {
     const source = partitioned({ a: [1, 2], b: [3], c: [4] });
     const reads: string[] = [];

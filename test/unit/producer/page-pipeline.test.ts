@@ -112,6 +112,16 @@ test("a producer that has sent a dead letter, and is overtaken before its checkp
   expect(await world.run()).toMatchObject({ failedSlices: 0, sliceError: undefined });
 });
 
+test("a page without a dead letter asks nothing of the count of deaths", async () => {
+  const world = new ProducerWorld({ source: pages(3), toleratedFailures: { count: 1 } });
+  await world.start();
+  const rows: unknown[] = [];
+  world.store.before = (_, key) => void rows.push(key?.sk);
+  await world.continue();
+  expect(rows).toContain("page");
+  expect(rows).not.toContain("deaths");
+});
+
 test("no request is under way when a slice ends in an error", async () => {
   const world = new ProducerWorld({
     source: {

@@ -19,6 +19,13 @@ const pagesOf50 = (pages: number, broken: (page: number) => boolean = () => fals
 });
 
 describe("a start", () => {
+  test("reads nothing from the ledger before its first page is sent", async () => {
+    const world = new ProducerWorld({ source: pagesOf50(3) });
+    await world.startWithPage();
+    expect(world.items).toHaveLength(50);
+    expect(world.store.reads).toBe(0);
+  });
+
   test("of a source with partitions does not ask how full the queue is", async () => {
     const world = new ProducerWorld({ source: partitioned({ a: [1] }) });
     const actions: string[] = [];
@@ -555,13 +562,14 @@ describe("a run that is continued by other code", () => {
     expect(notes).toBe(1);
   });
 
-  test("says nothing of other code if that code's version is not known", async () => {
+  test("keeps the version of the other code if it is continued by code whose version is not known", async () => {
     const source = pagesOf50(3);
     const first = new ProducerWorld({ source }, { codeVersion: "v1" });
     await first.start();
-    const other = new ProducerWorld({ source }, { runs: first.runs, ledger: first.ledger });
-    await other.continue(1);
-    expect((await first.run()).codeChange).toBeUndefined();
+    const options = { runs: first.runs, ledger: first.ledger };
+    await new ProducerWorld({ source }, { ...options, codeVersion: "v2" }).continue(1, 1, { sliceEnd: 0 });
+    await new ProducerWorld({ source }, options).continue(2);
+    expect(await first.run()).toMatchObject({ codeChange: { version: "v2" } });
   });
 
   test("has no version if it began with code that had none", async () => {

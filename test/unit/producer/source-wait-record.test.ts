@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { Ledger } from "../../../shared/ledger/ledger.ts";
 import type { ContinueMessage } from "../../../shared/messages/control.ts";
 import type { ProducerContext } from "../../../shared/producer/context.ts";
@@ -136,6 +136,14 @@ test("without a sleep of its own, a producer sleeps on the clock until the time 
   setImmediate(() => stop.abort());
   const stopped = { ...sliceTime(NOW + 60_000), signal: stop.signal };
   expect(await waitForSource(waiting(4_000), MESSAGE, stopped, real)).toEqual({ tag: "done" });
+});
+
+test("a wait is not recorded if another producer has advanced the run in between", async () => {
+  const { runs, run, context } = await world();
+  vi.spyOn(runs.progress, "latest").mockResolvedValueOnce(run);
+  await runs.progress.checkpoint(run, { ...run.checkpoint, cursor: 1, pages: 1, items: 1 });
+  expect(await recordWait(run, asks(NOW + 7_000), [], context)).toEqual({ tag: "superseded" });
+  expect((await runs.get(RUN)).wait).toBeUndefined();
 });
 
 test("a wait message is hidden until the wait is over, and is then followed by a continuation", async () => {
