@@ -16,7 +16,6 @@ const LISTENER = "A listener or a timer stays longer than it is needed. Its even
 const ANSWERED_LATER = "Another step of the same request, or the next request, does the same a moment later.";
 const UNDEFINED = "A key whose value is `undefined` counts as absent, for the table and in JSON.";
 const READ_BY_PEOPLE = "How much of a value an error message shows, or a detail of an error that only people read.";
-const NO_TWO = "Two handlers of the same failure: the other one remains.";
 const RANDOM = "Other random numbers, which serve as well.";
 const REMOVED = "The code did nothing. It was removed after this was found.";
 
@@ -184,97 +183,9 @@ export const REASONS: readonly Reason[] = [
   },
 
   // shared/producer
-  { file: "producer/backlog-sample.ts", change: /pausedItems/, reason: LOG_FIELDS },
-  {
-    file: "producer/chunks.ts",
-    change: /^StringLiteral: "" =>/,
-    reason: SAME,
-  },
-  { file: "producer/chunks.ts", change: /^StringLiteral: "abort"/, reason: LISTENER },
-  // Without partitions, `partition` is undefined.
-  { file: "producer/chunks.ts", change: /partition && \{ partition \} => true/, reason: UNDEFINED },
-  { file: "producer/chunks.ts", change: /read\.next === undefined => true|key !== "next"|"next" => ""/, reason: SAME },
-  { file: "producer/chunks.ts", change: /following === undefined => true/, reason: SAME },
-  { file: "producer/chunks.ts", change: /page\.catch|signal\.reason/, reason: NO_TWO },
-  { file: "producer/chunks.ts", change: /base64url|CHUNK_CHARACTERS => characters <=/, reason: PERFORMANCE },
-  { file: "producer/chunks.ts", change: /SHOWN_CHARACTERS/, reason: READ_BY_PEOPLE },
-  {
-    file: "producer/compaction-messages.ts",
-    change: /resultStore === undefined|results === undefined/,
-    reason: DEFENCE,
-  },
-  { file: "producer/compaction-messages.ts", change: /\?\.results => /, reason: DEFENCE },
-  {
-    file: "producer/compaction-messages.ts",
-    change: /left <= 0|sentAt !== undefined => true|> run\.results\.compacted/,
-    reason: SAME,
-  },
-  {
-    file: "producer/compaction-messages.ts",
-    change: /NO_RESULT_STORE|LONGEST_REASON|SluiceReason/,
-    reason: READ_BY_PEOPLE,
-  },
-  { file: "producer/compaction-messages.ts", change: /"hex"/, reason: RANDOM },
-  { file: "producer/compaction-messages.ts", change: />= time\.sliceEnd => now\(\) > /, reason: BORDER },
-  { file: "producer/completion.ts", change: /failure !== undefined => true|sameFailure/, reason: UNDEFINED },
-  { file: "producer/completion.ts", change: /"abort"|^BooleanLiteral: true/, reason: LISTENER },
-  { file: "producer/completion.ts", change: /LONGEST_REASON/, reason: READ_BY_PEOPLE },
-  { file: "producer/completion.ts", change: /store !== undefined|run\.results !== undefined/, reason: DEFENCE },
-  { file: "producer/control-batch.ts", change: /renewal\.lost\.reason/, reason: LOG_FIELDS },
-  { file: "producer/failed-slices.ts", change: /sliceError \?\?|lost its control message/, reason: READ_BY_PEOPLE },
-  // A slice of a partition that has ended reads nothing, and ends at once.
-  { file: "producer/lane.ts", change: /record\.checkpoint\.ended/, reason: DEFENCE },
-  // The number of items that are left would be NaN, which is no limit.
-  {
-    file: "producer/lane.ts",
-    change: /record\.limit === undefined|run\.limit !== undefined => true/,
-    reason: PERFORMANCE,
-  },
-  { file: "producer/lane.ts", change: /\?\.(id|tag|status|completedAt) => /, reason: DEFENCE },
-  { file: "producer/lane.ts", change: /run: (run\.|record\.)?id, (partition|lane)/, reason: LOG_FIELDS },
-  { file: "producer/overlap.ts", change: /known\.hop > 0|known !== undefined/, reason: DEFENCE },
-  { file: "producer/page-pipeline.ts", change: /\.catch\(\(\) => \{\}\)|"rejected"/, reason: NO_TWO },
-  { file: "producer/page-pipeline.ts", change: /run === undefined => false/, reason: SAME },
-  { file: "producer/page-pipeline.ts", change: /deadLettered === 0 => false/, reason: PERFORMANCE },
-  { file: "producer/partition-list.ts", change: /slice\(0, 100\)/, reason: READ_BY_PEOPLE },
-  { file: "producer/resend.ts", change: /page < pages => page <= pages/, reason: SAME },
-  // Partition 0 is the default.
-  {
-    file: "producer/resend.ts",
-    change: /partition > 0 (=> true|&& \{ partition \} => true)|partition >= 0/,
-    reason: SAME,
-  },
-  { file: "producer/resend.ts", change: /\?\.status => /, reason: DEFENCE },
-  {
-    file: "producer/resend.ts",
-    change: /place\.pages <= pages|place\.pages < pages => true|\|\| !place\.ended/,
-    reason: PERFORMANCE,
-  },
+  // `toItemJson` and `envelopeBody` throw nothing but an `ItemError`.
+  { file: "producer/sender.ts", change: /instanceof ItemError => true/, reason: DEFENCE },
   { file: "producer/serialised.ts", change: /instanceof ItemError => true/, reason: DEFENCE },
-  {
-    file: "producer/slice.ts",
-    change: /checkpoint\.count (> 0 => true|> 0 => checkpoint\.count >= 0)/,
-    reason: PERFORMANCE,
-  },
-  { file: "producer/slice.ts", change: /^BooleanLiteral: false => true/, reason: SAME },
-  { file: "producer/slice.ts", change: /cursor !== undefined (=> true|&& \{ cursor \} => true)/, reason: UNDEFINED },
-  { file: "producer/slice.ts", change: /SAMPLE_MILLISECONDS => .* >= SAMPLE/, reason: BORDER },
-  { file: "producer/source-waits.ts", change: /longest wait/, reason: READ_BY_PEOPLE },
-  { file: "producer/source-waits.ts", change: /until: isoTime/, reason: LOG_FIELDS },
-  { file: "producer/source-waits.ts", change: /\?\.(until|status) => /, reason: DEFENCE },
-  {
-    file: "producer/start-lanes.ts",
-    change: /"abort"|^BooleanLiteral: true => false|removeEventListener/,
-    reason: LISTENER,
-  },
-  { file: "producer/start-lanes.ts", change: /signal\.reason|cause: error/, reason: READ_BY_PEOPLE },
-  // The lanes find that nothing is left to read, and end the production themselves.
-  { file: "producer/start-lanes.ts", change: /run\.checkpoint\.ended|run\.partitions \?\? 0/, reason: DEFENCE },
-  { file: "producer/start-lanes.ts", change: /\?\.aborted => /, reason: DEFENCE },
-  { file: "producer/start.ts", change: /lanesOf\(message, context\)|run\.lanes === undefined/, reason: DEFENCE },
-  { file: "producer/start.ts", change: /run: run\.id, error/, reason: LOG_FIELDS },
-  { file: "producer/visibility-renewal.ts", change: /clearTimeout/, reason: LISTENER },
-  { file: "producer/warning-collector.ts", change: /run: this\.#run/, reason: LOG_FIELDS },
 
   // shared/consumer
   { file: "attempts/attempt.ts", change: /advertisedPerSecond !== undefined => true/, reason: UNDEFINED },
