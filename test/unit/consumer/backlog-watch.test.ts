@@ -87,6 +87,19 @@ test("there is no reminder after the end of the source, or of the invocation", a
   expect(onKnown).not.toHaveBeenCalled();
 });
 
+test("the answer is no from the moment at which the depth can no longer be read", async () => {
+  const { watch, clock, depth, onKnown, known } = watching(1_000);
+  watch.fillsSlots(1, 1_000, false);
+  await known();
+  expect(watch.fillsSlots(1, 1_000, false)).toBe(true);
+  clock.now = 1_000;
+  depth.mockRejectedValueOnce(new Error("down"));
+  onKnown.mockClear();
+  watch.fillsSlots(1, 1_000, false);
+  await known();
+  expect(watch.fillsSlots(1, 1_000, false)).toBe(false);
+});
+
 test("the answer is no if the depth cannot be read", async () => {
   const { watch, known } = watching(new Error("down"));
   watch.fillsSlots(1, 1_000, false);

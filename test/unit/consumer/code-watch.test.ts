@@ -170,6 +170,7 @@ describe("the memory of a watch", () => {
     const run = await record("run-1");
     store.reads = 0;
     store.updates.length = 0;
+    expect(await watch.changeSince("run-1")).toBeUndefined();
     watch.note(run);
     expect(await watch.changeSince("run-1")).toBeUndefined();
     await watch.settled();

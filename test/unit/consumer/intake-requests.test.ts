@@ -141,7 +141,7 @@ describe("a queue", () => {
     [10, false],
   ])("whose batch has %d messages is low: %s", (batch, isLow) => {
     const { intake } = intakeOf();
-    expect(intake.isQueueLow).toBe(true);
+    expect([intake.isQueueLow, intake.isSupplied]).toEqual([true, false]);
     intake.noteBatch(batch);
     expect([intake.isQueueLow, intake.isSupplied]).toEqual([isLow, !isLow]);
   });
@@ -237,6 +237,18 @@ describe("prefetched messages that are not all that the slots may have", () => {
 
   test("are filled up when no slot has become free for a while", async () => {
     expect(await filledUp()).toEqual([0, { max: 5, waitSeconds: 1, visibilityTimeoutSeconds: 45 }]);
+  });
+
+  test("leave no timer behind at the end of the invocation", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    onTestFinished(() => void vi.useRealTimers());
+    const { intake, plan } = intakeOf();
+    intake.noteBatch(10);
+    // The queue is empty, and a source is read. So there is a reminder to ask for the backlog again, too.
+    for (let request = 0; request < 2; request++) await plan({ attempting: 19, isProducing: true });
+    expect(vi.getTimerCount()).toBe(2);
+    intake.end();
+    expect(vi.getTimerCount()).toBe(0);
   });
 
   test("are not filled up while slots become free", async () => {

@@ -113,20 +113,45 @@ describe("while attempts run, outcomes", () => {
     record(0, "a");
     await vi.advanceTimersByTimeAsync(400);
     record(1, "b");
+    record(1, "d");
     record(2, "c");
     await vi.advanceTimersByTimeAsync(600);
     expect(written).toEqual(["0: a, 2: c"]);
     await vi.advanceTimersByTimeAsync(400);
-    expect(written).toEqual(["0: a, 2: c", "1: b"]);
+    expect(written).toEqual(["0: a, 2: c", "1: bd"]);
   });
 
-  test("are made ready together, if the oldest group is not ready", async () => {
-    const { written, record } = grouping({ longestWait: () => 1_000, isReady: () => false });
+  test("are made ready together, if not all outcomes of the oldest group are ready", async () => {
+    const { written, record } = grouping({ longestWait: () => 1_000, isReady: (item) => item === "a" });
     record(0, "a");
+    record(0, "c");
     await vi.advanceTimersByTimeAsync(400);
     record(1, "b");
     await vi.advanceTimersByTimeAsync(600);
-    expect(written).toEqual(["0: a, 1: b"]);
+    expect(written).toEqual(["0: ac, 1: b"]);
+  });
+
+  describe("of which too many wait and few are ready", () => {
+    /** What is written when ten outcomes wait. The pages of the outcomes are given, and how many of page 0 are ready. */
+    const writtenOf = (pages: readonly number[], ready: number) => {
+      const isReady = (item: string) => item === "r";
+      const { written, record } = grouping({ mostWaiting: () => 10, isReady });
+      for (const [position, number] of pages.entries()) record(number, position < ready ? "r" : "u");
+      return written;
+    };
+
+    test("are all written if their groups are large: they gain little from waiting", () => {
+      expect(writtenOf([0, 1, 1, 1, 2, 2, 2, 3, 3, 3], 1)).toEqual(["0: r, 1: uuu, 2: uuu, 3: uuu"]);
+      expect(writtenOf([0, 0, 1, 1, 2, 2, 3, 3, 4, 4], 0)).toEqual(["0: uu, 1: uu, 2: uu, 3: uu, 4: uu"]);
+    });
+
+    test("are written from the largest group on if their groups are small", () => {
+      expect(writtenOf([0, 1, 2, 3, 4, 5, 5, 5, 5, 5], 0)).toEqual(["5: uuuuu"]);
+    });
+
+    test("are left, if a fifth of them is ready and is written instead", () => {
+      expect(writtenOf([0, 0, 1, 1, 1, 1, 2, 2, 2, 2], 2)).toEqual(["0: rr"]);
+    });
   });
 
   test("are written from the largest group on if too many wait, until half as many wait", async () => {
@@ -160,6 +185,43 @@ describe("while attempts run, outcomes", () => {
     expect(written).toHaveLength(1);
     await vi.advanceTimersByTimeAsync(1);
     expect(written).toEqual(["0: acd", "1: b"]);
+  });
+
+  test("are written at once if none may wait", () => {
+    const { written, record } = grouping({ mostWaiting: () => 1 });
+    record(0, "a");
+    record(1, "b");
+    expect(written).toEqual(["0: a", "1: b"]);
+  });
+
+  test("are written on demand, also if there are none", () => {
+    const { groups, written, record } = grouping();
+    groups.writeAll();
+    record(0, "a");
+    groups.writeAll();
+    expect(written).toEqual(["", "0: a"]);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test("do not wait for longer if the pace is set to the same again", async () => {
+    const { groups, written, record } = grouping();
+    groups.setPace("soon");
+    record(0, "a");
+    await vi.advanceTimersByTimeAsync(10);
+    groups.setPace("soon");
+    await vi.advanceTimersByTimeAsync(5);
+    expect(written).toEqual(["0: a"]);
+  });
+
+  test("wait again if attempts begin before they are written", async () => {
+    const { groups, written, record } = grouping();
+    record(0, "a");
+    for (const pace of ["soon", "now", "together"] as const) groups.setPace(pace);
+    expect(vi.getTimerCount()).toBe(1);
+    await vi.advanceTimersByTimeAsync(249);
+    expect(written).toEqual([]);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(written).toEqual(["0: a"]);
   });
 
   test("are all written as soon as nothing else is coming", async () => {
