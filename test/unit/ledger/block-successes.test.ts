@@ -73,6 +73,14 @@ describe("the row of a result", () => {
   });
 });
 
+test("the row of a result of a later epoch is open, although its item was done when the page was read", async () => {
+  await world.record(entry(0, 1));
+  for (const successes of await readings()) {
+    expect(judged(successes, 0, 1)).toBe("counts");
+    expect(judged(successes, 0, 1, 0, 2)).toBe("open");
+  }
+});
+
 test("a page whose row has expired is an error that names the page", async () => {
   world.store.clear();
   await expect(readings()).rejects.toThrow("the ledger has no row of page 0 of run run-1");

@@ -168,7 +168,7 @@ describe("A page that is cancelled", () => {
     expect(readPageRow((await row()) ?? {}).cancelled).toEqual(new Set([3]));
   });
 
-  test("has no item whose last wait is over the limit cancelled for its wait", async () => {
+  test("has no item cancelled for its wait whose death is decided", async () => {
     await open("first");
     const record = async (index: number, atMostMilliseconds: number) => {
       const note = { at: "1970-01-01T00:00:01.000Z", name: "RetryLater", message: "later", milliseconds: 60_000 };
@@ -183,8 +183,11 @@ describe("A page that is cancelled", () => {
     };
     await record(0, 1e9);
     await record(1, 1);
+    await record(2, 1e9);
+    // A second message of this item failed for the last time.
+    await rig.ledger.attempts.recordFailure(rig.item(2), 1, FAILURE, "exhausted");
     await rig.ledger.pages.cancelWaiting(PAGE, 5_000);
-    // The death of item 1 is decided, and its message completes it.
+    // The deaths of the items 1 and 2 are decided, and their messages complete them.
     expect(readPageRow((await row()) ?? {}).cancelled).toEqual(new Set([0]));
   });
 });

@@ -114,6 +114,14 @@ describe("A consumer", () => {
     expect(await requests(cancel)).toEqual(["update page", "get page"]);
   });
 
+  test("does not read a page of which it has cancelled an item", async () => {
+    await begun();
+    await succeed(ITEM);
+    const items = [0, 1].map((index) => ({ ...ITEM, index }));
+    const made = await requests(() => ledger.outcomes.recordCancelled({ ...ITEM, items }));
+    expect(made).toEqual(["update page", "update page", "update page", "update block"]);
+  });
+
   test("reads the state of an item whose claimed death has a reason once", async () => {
     await begun();
     await ledger.attempts.recordFailure(ITEM, 1, FAILURE, "exhausted");
