@@ -2,8 +2,9 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { Database } from "../../../../local/sqs/database.ts";
+import { queueArn } from "../../../../local/sqs/queue-registry.ts";
 import { QueueStore } from "../../../../local/sqs/queue-store.ts";
 
 const NOW = 1_000_000_000_000;
@@ -67,6 +68,25 @@ describe("the file of the queues", () => {
       ),
     );
     expect(rows).toEqual(Array(4).fill({ rows: 0 }));
+  });
+});
+
+describe("a message move task", () => {
+  test("continues by itself when its file is opened again", () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    let store = open();
+    store.createQueue("dead");
+    const RedrivePolicy = JSON.stringify({ deadLetterTargetArn: queueArn("dead"), maxReceiveCount: 1 });
+    store.createQueue("q", { RedrivePolicy });
+    store.send("dead", { body: "a" });
+    store.moveTasks.start({ sourceArn: queueArn("dead"), destinationArn: queueArn("q") });
+    store.close();
+    store = open();
+    expect(store.counts("q").visible).toBe(0);
+    vi.advanceTimersByTime(1);
+    expect(store.counts("q").visible).toBe(1);
+    store.close();
+    vi.useRealTimers();
   });
 });
 

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { queueArn, queueNameOfArn } from "../../../../local/sqs/queue-registry.ts";
 import { SqsRequests } from "./sqs-requests.ts";
 
@@ -420,9 +420,8 @@ describe("the list of queues", () => {
 
   test("has at most 1,000 queues and no token without MaxResults", async () => {
     const listed = new SqsRequests();
-    listed.service.store.transaction(() => {
-      for (let index = 0; index <= 1_000; index++) listed.service.store.createQueue(`q${index}`);
-    });
+    const names = Array.from({ length: 1_001 }, (_, index) => `q${10_000 + index}`);
+    vi.spyOn(listed.service.store, "queueNames").mockReturnValue(names);
     const output = await listed.output("ListQueues");
     expect(output.QueueUrls).toHaveLength(1_000);
     expect(output.NextToken).toBeUndefined();
