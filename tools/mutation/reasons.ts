@@ -21,9 +21,6 @@ const REMOVED = "The code did nothing. It was removed after this was found.";
 
 export const REASONS: readonly Reason[] = [
   { change: /^CallExpression: this\.#\w+\.clear\(\);/, reason: PERFORMANCE },
-  { file: "ledger/block-row.ts", change: /hasEpochs/, reason: PERFORMANCE },
-  { file: "ledger/run-counts.ts", change: /^BlockStatement: \{ totals\.push\(row\.totals\)/, reason: PERFORMANCE },
-  { file: "ledger/death-count.ts", change: /MOST_REPEATED_CHECKS|checks\+\+/, reason: PERFORMANCE },
   { file: "consumer/code-watch.ts", change: /MOST_RUNS|#known\.set/, reason: PERFORMANCE },
   {
     change:
@@ -34,7 +31,6 @@ export const REASONS: readonly Reason[] = [
     change: /^ObjectLiteral: \{ (run: id|messageId: message\.id|\.\.\.logFields\(.*),?.* \} => \{\}/,
     reason: LOG_FIELDS,
   },
-  { file: "ledger/pages.ts", change: /vanished from the ledger/, reason: DEFENCE },
   { file: "consumer/look-up.ts", change: /too few item states/, reason: DEFENCE },
   { file: "consumer/attempts/memory-watch.ts", change: /RESIDENT|kilobytes|utf8|return undefined/, reason: DEFENCE },
   { file: "consumer/attempts/memory-watch.ts", change: /megabytes/, reason: BORDER },
@@ -309,161 +305,20 @@ export const REASONS: readonly Reason[] = [
   { file: "consumer/run-watch.ts", change: /answer\.at > at => watched\.answer\.at >= at|answer\?\./, reason: SAME },
 
   // shared/ledger
-  { file: "ledger/active-runs.ts", change: /MOST_MEMBERS|active\.length|is too many|"complete"/, reason: PERFORMANCE },
+  // Any text serves that the row did not have before.
+  { file: "ledger/active-runs.ts", change: /^StringLiteral: "" =>/, reason: SAME },
+  // A run is in the list once, so no two places are equal.
   { file: "ledger/active-runs.ts", change: /placeOf\(a\) <= placeOf\(b\)/, reason: SAME },
-  // DynamoDB leaves out an attribute that is `undefined`, and so does an object without it.
-  { change: /^ConditionalExpression: (\w+) !== undefined => true/, file: "ledger/compact-limits.ts", reason: SAME },
-  { change: /typeof row\.size === "number" => true/, reason: UNDEFINED },
-  { file: "ledger/attempts.ts", change: /(final|beganAt) !== undefined => true/, reason: UNDEFINED },
-  // The parts of a stored text that every writer has written.
-  { file: "ledger/compact-limits.ts", change: /^StringLiteral: "" =>/, reason: DEFENCE },
-  // A time is never later than `undefined`.
-  { file: "ledger/death-count.ts", change: /checkingUntil === undefined => false/, reason: SAME },
-  {
-    file: "ledger/death-count.ts",
-    change: /\?\.status => |run\.failure \?\? ""|^StringLiteral: "" =>/,
-    reason: DEFENCE,
-  },
-  // The consumer's function calls it. Tests of the whole engine run that function, and the unit tests do not.
-  {
-    file: "ledger/item-ledger.ts",
-    change: /new RollUp|new Outcomes/,
-    reason: "Only tests of the whole engine run it.",
-  },
-  { file: "ledger/lanes.ts", change: /<= |groups\.slice/, reason: PERFORMANCE },
-  { file: "ledger/lanes.ts", change: /\?\.plans => |row \?\? \{\}/, reason: DEFENCE },
-  { file: "ledger/lanes.ts", change: /cursor !== undefined => true/, reason: UNDEFINED },
-  // A retry entry of zero failures adds nothing to the totals.
-  { file: "ledger/outcomes.ts", change: /failures > 0|failures >= 0/, reason: PERFORMANCE },
-  { file: "ledger/outcomes.ts", change: /start <= entries|some\.length/, reason: PERFORMANCE },
-  {
-    file: "ledger/run-progress.ts",
-    change: /^ArrayDeclaration: \[\] => \["Stryker/,
-    reason:
-      "It removes an attribute that no row has, or it is the default of a parameter that the producer always gives.",
-  },
-  { change: /^ArrayDeclaration: \[\] => \["Stryker/, file: "ledger/roll-up.ts", reason: SAME },
-  { change: /^ArrayDeclaration: \[\] => \["Stryker/, file: "ledger/run-states.ts", reason: SAME },
-  // A write without a condition always returns the row.
-  { file: "ledger/roll-up.ts", change: /(row|updated|entered) !== undefined => true/, reason: DEFENCE },
-  {
-    file: "ledger/roll-up.ts",
-    change: /completed !== undefined => false|completedAt === undefined => true/,
-    reason: PERFORMANCE,
-  },
-  { file: "ledger/roll-up.ts", change: /blocks === 1 && blockTotals !== undefined => false/, reason: PERFORMANCE },
-  { file: "ledger/roll-up.ts", change: /\?\.completedAt => /, reason: DEFENCE },
-  {
-    file: "ledger/run-counts.ts",
-    change: /!run\.redriven => false|!row\.redriven => false|row\.notable\.has\(page\) => true/,
-    reason: PERFORMANCE,
-  },
-  {
-    file: "ledger/run-overview.ts",
-    change: /partition >=? 0|filter\(|!== undefined => true|id: ""|^StringLiteral: ""/,
-    reason: SAME,
-  },
-  { file: "ledger/run-overview.ts", change: /waits\.length (> 0 => true|> 0 => waits\.length >= 0)/, reason: SAME },
-  {
-    file: "ledger/run-progress.ts",
-    change: /row !== undefined => true|vanished from|row === undefined => false/,
-    reason: DEFENCE,
-  },
-  {
-    file: "ledger/run-progress.ts",
-    change: /completedAt !== undefined => true|row === undefined => true/,
-    reason: PERFORMANCE,
-  },
-  {
-    file: "ledger/run-progress.ts",
-    change: /length === 0 => false|(loop|run\.wait) === undefined => false/,
-    reason: PERFORMANCE,
-  },
-  { file: "ledger/run-progress.ts", change: /!ended => false/, reason: DEFENCE },
-  { file: "ledger/run-record.ts", change: /run: String\(row\.id\)|^StringLiteral: `/, reason: READ_BY_PEOPLE },
-  { file: "ledger/results-progress.ts", change: /#announce === undefined => false/, reason: DEFENCE },
-  { file: "ledger/run-states.ts", change: /row === undefined => (true|false)|\?\.(sk|status) => /, reason: DEFENCE },
-  { file: "ledger/run-stopping.ts", change: /\{ partition: 0, page: 0 \} => \{\}/, reason: SAME },
-  { file: "ledger/run-stopping.ts", change: /block <= blockCount/, reason: PERFORMANCE },
-  { file: "ledger/same-failure.ts", change: /text\.length >= LONGEST_TEXT/, reason: BORDER },
-  { file: "ledger/same-failure.ts", change: /#noted\.size|#noted\.delete/, reason: PERFORMANCE },
-  { file: "ledger/death-count.ts", change: /#tolerances\.size|MOST_RUNS/, reason: PERFORMANCE },
-  // `getMany` sends no request for no keys, and divides many keys itself.
-  { file: "ledger/run-counts.ts", change: / <= |MOST_BATCH_GET_KEYS/, reason: PERFORMANCE },
-  { file: "ledger/run-states.ts", change: /MOST_BATCH_GET_KEYS/, reason: PERFORMANCE },
-  { file: "ledger/roll-up.ts", change: /start <= blocks|MOST_BATCH_GET_KEYS/, reason: PERFORMANCE },
-  { file: "ledger/block-successes.ts", change: /start <= pages/, reason: PERFORMANCE },
-
-  // shared/ledger: a further read or write finds the same.
-  { file: "ledger/active-runs.ts", change: /entered !== undefined => false/, reason: PERFORMANCE },
-  { file: "ledger/attempts.ts", change: /row !== undefined => false/, reason: PERFORMANCE },
-  { file: "ledger/death-count.ts", change: /soon \|\| verdict|verdict\.tag === "again" => true/, reason: PERFORMANCE },
-  { file: "ledger/item-ledger.ts", change: /attempts\.final !== undefined => false/, reason: PERFORMANCE },
-  { file: "ledger/lanes.ts", change: /row\.round >= round => (false|row\.round > round)/, reason: PERFORMANCE },
-  { file: "ledger/outcomes.ts", change: /^ConditionalExpression: settled => true/, reason: PERFORMANCE },
-  {
-    file: "ledger/pages.ts",
-    change: /raised === undefined => true|epoch === 1 => false|(pending|indexes)\.length === 0 => |CLOSED => false/,
-    reason: PERFORMANCE,
-  },
-  {
-    file: "ledger/run-progress.ts",
-    change: /waits && !isResumed => false|checkpoint\.ended => true|row !== undefined => false/,
-    reason: PERFORMANCE,
-  },
-  { file: "ledger/run-states.ts", change: /^ConditionalExpression: run !== undefined => false/, reason: PERFORMANCE },
-  {
-    file: "ledger/run-stopping.ts",
-    change: /\{ run: run\.id, partition \} => \{\}|block < blockOf\(first\) => false/,
-    reason: PERFORMANCE,
-  },
-  {
-    file: "ledger/same-failure.ts",
-    change: /first !== undefined => false|\[DIFFERS\] === true => false|^BooleanLiteral: true => false/,
-    reason: PERFORMANCE,
-  },
-  { file: "ledger/block-groups.ts", change: /group <= blockGroupCount|start <= (keys|blocks)/, reason: PERFORMANCE },
-  // No write removes the mark of a suspect.
-  { file: "ledger/attempts.ts", change: /suspect === true => false|^BooleanLiteral: true => false/, reason: SAME },
-  // A block, a partition or a page that does not exist has no row.
-  { file: "ledger/block-groups.ts", change: /^ArrayDeclaration: \[\] =>/, reason: SAME },
-  { file: "ledger/run-counts.ts", change: /^ArrayDeclaration: \[\] =>/, reason: SAME },
-  {
-    file: "ledger/partition-production.ts",
-    change: /^ArrayDeclaration: \[\] =>|row === undefined => false/,
-    reason: SAME,
-  },
-  {
-    file: "ledger/partition-states.ts",
-    change: /^ArrayDeclaration: \[\] =>|phase === "reading" => true/,
-    reason: SAME,
-  },
-  // A number is never below `undefined`.
-  { file: "ledger/block-row.ts", change: /size !== undefined => true/, reason: SAME },
-  {
-    file: "ledger/block-successes.ts",
-    change: /generation \+ 1 <= before|current === undefined => false|epoch <= current/,
-    reason: SAME,
-  },
-  // Only the number of the failed partitions counts here.
-  { file: "ledger/lanes.ts", change: /: \[before, failure\] => \[\]/, reason: SAME },
-  // Without a row that a write returned, the row is read.
-  { file: "ledger/outcomes.ts", change: /&& row$/, reason: SAME },
-  // A run that is listed as skipped at once does not have to be alone.
-  { file: "ledger/run-states.ts", change: /status === "skipped"|"skipped" => ""/, reason: SAME },
-  { file: "ledger/attempts.ts", change: /waits\?\.receive => /, reason: DEFENCE },
-  { file: "ledger/death-count.ts", change: /run\?\.status !== "running" => false/, reason: DEFENCE },
-  { file: "ledger/limit-row.ts", change: /typeof text === "string" => true/, reason: DEFENCE },
   // The reason of a death and its dead letter are written together.
-  { file: "ledger/pages.ts", change: /row === undefined => false|final === undefined => false/, reason: DEFENCE },
-  { file: "ledger/partition-states.ts", change: /\?\.(complete|ended|sliceError|failedSlices) => /, reason: DEFENCE },
-  { file: "ledger/same-failure.ts", change: /\["id", run\]( \}\])? => \[\]/, reason: DEFENCE },
-  // A write without a condition always returns the row, and a run with a later block has more than 1,000 pages.
-  {
-    file: "ledger/roll-up.ts",
-    change: /: (row|updated|entered) === undefined => false|: block === 0 => true/,
-    reason: DEFENCE,
-  },
+  { file: "ledger/pages.ts", change: /: final === undefined => false/, reason: DEFENCE },
+  // `sort` puts what is undefined behind everything else.
+  { file: "ledger/run-overview.ts", change: /filter\(\(value\) =>|: value !== undefined => true/, reason: SAME },
+  // The roll-up does nothing for a run of which something is left to do. A run of which nothing is left ends in its next slice.
+  { file: "ledger/run-progress.ts", change: /: run\.completedAt !== undefined => true/, reason: ANSWERED_LATER },
+  // The list that was read is not empty here.
+  { file: "ledger/run-states.ts", change: /: listed\.at\(-1\)\?\.sk =>/, reason: SAME },
+  // The run is read again, and found to be stopped.
+  { file: "ledger/run-states.ts", change: /: run !== undefined => false/, reason: PERFORMANCE },
 
   // shared/consumer
   { file: "consumer/consumer.ts", change: /\{ messageId, error \} => \{\}/, reason: LOG_FIELDS },
