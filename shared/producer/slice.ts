@@ -73,8 +73,10 @@ async function withoutThrowing<End>(slice: Slice, time: SliceTime, work: () => P
   try {
     return await work();
   } catch (error) {
+    const { wait } = slice;
     if (error instanceof SourceWait) return { tag: "waits", wait: error };
-    return time.shutdown?.aborted === true ? { tag: "interrupted" } : { tag: "failed", error, wait: slice.wait };
+    if (time.shutdown?.aborted !== true) return { tag: "failed", error, wait };
+    return wait === undefined ? { tag: "interrupted" } : { tag: "waits", wait };
   }
 }
 

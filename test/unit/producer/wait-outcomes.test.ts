@@ -20,11 +20,12 @@ const refusedAfter = (wait: RetryLater) => ({
 });
 
 /** Makes the write of a page's row fail, after the next page of the source was refused. */
-function failAtPage(world: ProducerWorld, page: number) {
+function failAtPage(world: ProducerWorld, page: number, act = () => {}) {
   world.store.before = async (operation, key, update) => {
     if (operation !== "update" || key?.sk !== "page" || update?.set?.digest === undefined) return;
     if (!key.pk.endsWith(`#${page}`)) return;
     await setImmediate();
+    act();
     throw new Error("the ledger is away");
   };
 }
@@ -61,6 +62,15 @@ describe("a slice that fails after the service has asked for a wait", () => {
     expect((await world.run()).status).toBe("failed");
     expect(world.hops).toEqual([]);
   });
+});
+
+test("a slice that is interrupted after the service has asked for a wait records the wait, and counts no failure", async () => {
+  const world = new ProducerWorld({ source: refusedAfter(new RetryLater({ minutes: 20 })) });
+  await world.start();
+  const shutdown = new AbortController();
+  failAtPage(world, 1, () => shutdown.abort());
+  expect(await world.continue(1, 1, { shutdown: shutdown.signal })).toEqual(done);
+  expect(await world.run()).toMatchObject({ failedSlices: 0, wait: { until: world.now + 20 * MINUTES } });
 });
 
 describe("a first page that is refused", () => {
