@@ -313,8 +313,6 @@ export class Consumer {
    * nothing is left to do.
    */
   #changed(): void {
-    // Outcomes that are due now are written before the requests for more messages.
-    this.#setPace();
     if (this.#usableSlots > 0) this.#intake.plan();
     this.#checkIdle();
   }

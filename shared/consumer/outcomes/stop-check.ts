@@ -8,7 +8,8 @@ import type { RunStates } from "../../ledger/run-states.ts";
  */
 export class StopCheck {
   readonly #runs: Pick<RunStates, "find">;
-  readonly #inFlight = new Map<string, Promise<unknown>>();
+  /** By run: the latest request, which may be answered already. */
+  readonly #latest = new Map<string, Promise<unknown>>();
   readonly #next = new Map<string, Promise<boolean>>();
 
   constructor(runs: Pick<RunStates, "find">) {
@@ -19,7 +20,7 @@ export class StopCheck {
   isStopping(run: string): Promise<boolean> {
     let next = this.#next.get(run);
     if (next === undefined) {
-      next = this.#askAfter(run, this.#inFlight.get(run));
+      next = this.#askAfter(run, this.#latest.get(run));
       this.#next.set(run, next);
     }
     return next;
@@ -29,14 +30,9 @@ export class StopCheck {
     // This `await` also lets the caller add this call to `#next` before the request begins.
     await before?.catch(() => {});
     const request = this.#runs.find(run);
-    this.#inFlight.set(run, request);
+    this.#latest.set(run, request);
     this.#next.delete(run);
-    try {
-      const found = await request;
-      return found !== undefined && isStopping(found);
-    } finally {
-      // The next request begins later in this turn of the event loop.
-      this.#inFlight.delete(run);
-    }
+    const found = await request;
+    return found !== undefined && isStopping(found);
   }
 }

@@ -8,6 +8,10 @@ const OTHER_RUN = "run-2";
 
 const arrivalOf = (body: string, id: string) => [{ MessageId: id, ReceiptHandle: `handle-${id}`, Body: body }];
 
+const turns = async () => {
+  for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate);
+};
+
 /** A message of a run that is paused. */
 async function messageOfPausedRun(world: ConsumerWorld) {
   await world.runs.create({ id: OTHER_RUN, workflow: "test", requestedAt: "2026-01-01T00:00:00.000Z" });
@@ -36,14 +40,13 @@ describe("A consumer receives further messages", () => {
     const world = await ConsumerWorld.of(["a", "b"]);
     const slots = { ...supplierWithStock(0), begin: vi.fn<NonNullable<SlotSupplier["begin"]>>() };
     const second = Promise.withResolvers<void>();
-    const task = (item: unknown) => {
-      if (item === "b") return second.resolve();
-      world.sqs.arrivals.push(arrivalOf(world.message(1).body, "b"));
-      slots.stock = 1;
-      slots.begin.mock.calls[0]?.[0].onChange();
-      return second.promise;
-    };
-    await world.consume({ task }, [world.message(0)], { refill: REFILL, slots });
+    const task = (item: unknown) => (item === "a" ? second.promise : second.resolve());
+    const consumed = world.consume({ task }, [world.message(0)], { refill: REFILL, slots });
+    await turns();
+    world.sqs.arrivals.push(arrivalOf(world.message(1).body, "b"));
+    slots.stock = 1;
+    slots.begin.mock.calls[0]?.[0].onChange();
+    await consumed;
     expect(await world.counts()).toMatchObject({ succeeded: 2, pending: 0 });
   });
 
@@ -74,7 +77,7 @@ test("A consumer receives nothing after the end of its invocation, also if more 
   await world.consume({}, world.messages(), { refill: REFILL, slots: supplier });
   supplier.stock = 5;
   supplier.begin.mock.calls[0]?.[0].onChange();
-  for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate);
+  await turns();
   expect(world.sqs.received).toEqual([]);
 });
 

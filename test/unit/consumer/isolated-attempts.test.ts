@@ -277,6 +277,9 @@ describe("a consumer", () => {
     );
     await vi.waitUntil(() => consumer.isRetired, PATIENTLY);
     const received = world.sqs.received.length;
+    // A slot is free. A consumer that receives messages would ask for one in each turn.
+    for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
+    expect(world.sqs.received).toHaveLength(received);
     running.resolve();
     expect(new Set(await consumed)).toEqual(new Set(["0", "2", "3"]));
     expect(task).toHaveBeenCalledTimes(1);
