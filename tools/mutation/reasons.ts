@@ -37,146 +37,129 @@ export const REASONS: readonly Reason[] = [
   { file: "consumer/slots/refill-policy.ts", change: /left > 0/, reason: DEFENCE },
 
   // local/sqs
-  // A comparison with `undefined` plus a number is false.
-  { file: "sqs/api-actions.ts", change: /: (deleted|last) !== undefined => true/, reason: SAME },
-  // An option that is `undefined` is absent.
-  { file: "sqs/api-actions.ts", change: /: (destinationArn|messagesPerSecond) === undefined => false/, reason: SAME },
+  // Each outcome of a batch has an entry.
+  { file: "sqs/api-actions.ts", change: /entries\[index\]\?\.id => /, reason: SAME },
+  { file: "sqs/database.ts", change: /#nextSequence === this\.#sequenceEnd => true/, reason: PERFORMANCE },
+  { file: "sqs/database.ts", change: /statement === undefined => true|#statements\.set/, reason: PERFORMANCE },
+  // The URL is not used before the server listens.
+  { file: "sqs/http-server.ts", change: /^StringLiteral: "" => /, reason: SAME },
+  // Node closes the connection of a client that has closed its side, and the signal then fires.
+  { file: "sqs/http-server.ts", change: /^ArrowFunction: \(\) => gone\.abort\(GONE\)/, reason: ANSWERED_LATER },
+  // The signal of an answer that was written has no listener.
+  { file: "sqs/http-server.ts", change: /!response\.writableFinished => true/, reason: PERFORMANCE },
+  // Without a reply, the next line throws, and the caller closes the connection too.
   {
-    file: "sqs/request-input.ts",
-    change: /: (\w+ === undefined|Object\.keys\(attributes\)\.length === 0) => false/,
-    reason: SAME,
+    file: "sqs/http-server.ts",
+    change: /reply === undefined => false|^BlockStatement: \{ response\.destroy\(\); return; \}/,
+    reason: ANSWERED_LATER,
   },
-  { file: "sqs/send-message.ts", change: /Object\.keys\((message\.)?attributes\)\.length/, reason: SAME },
-  { file: "sqs/receive-messages.ts", change: /row\.attributes === null => false/, reason: SAME },
-  // `...undefined` adds nothing.
-  { file: "sqs/api-actions.ts", change: /\(\) => \(\{\}\) => \(\) => undefined/, reason: SAME },
-  { file: "sqs/api-actions.ts", change: /store\.settings\(name\);/, reason: DEFENCE },
-  { file: "sqs/api-actions.ts", change: /typeof value !== "object"|value === null|outcome/, reason: DEFENCE },
-  // The queries return a row in any case.
-  { file: "sqs/database.ts", change: /row\?\.value => row\.value/, reason: SAME },
-  { file: "sqs/visible-messages.ts", change: /\?\.(held|n|at) => /, reason: SAME },
-  { file: "sqs/queue-registry.ts", change: /\?\.n => /, reason: SAME },
-  { file: "sqs/queue-store.ts", change: /left\?\.oldest => /, reason: SAME },
-  { file: "sqs/queue-registry.ts", change: /was not inserted|row === undefined => false/, reason: DEFENCE },
-  { file: "sqs/move-tasks.ts", change: /was not inserted|task === undefined => false/, reason: DEFENCE },
+  // Answers wait for longer.
+  { file: "sqs/http-server.ts", change: /reply\.undo !== undefined => true|=> turn <= 2/, reason: PERFORMANCE },
+  // The connection of the client is closed once more.
+  { file: "sqs/http-server.ts", change: /reply\.undo\?\.\(\) => /, reason: SAME },
+  // Node drops what is written to a connection that is closed.
+  { file: "sqs/http-server.ts", change: /response\.destroyed => false/, reason: DEFENCE },
+  { file: "sqs/http-server.ts", change: /=> bytes < longestRequestBytes/, reason: BORDER },
+  // No message has a text as its sequence number.
+  { file: "sqs/in-flight-messages.ts", change: /^ArrayDeclaration: \[\] =>/, reason: SAME },
+  { file: "sqs/in-flight-messages.ts", change: /sequences\.length === 0 => false/, reason: PERFORMANCE },
+  // The number is an upper bound. If it is too high, the messages in flight are counted more often.
   {
-    file: "sqs/database.ts",
-    change: /PRAGMA|DROP INDEX|1_024|#statements\.|#sequenceEnd => true/,
+    file: "sqs/in-flight-messages.ts",
+    change: /seconds > 0 (&& held\.visibleAt <= now )?=> (true|seconds >= 0)|=> seconds > 0 \|\|/,
     reason: PERFORMANCE,
   },
+  { file: "sqs/in-flight-messages.ts", change: /: held\.visibleAt <= now => true/, reason: PERFORMANCE },
+  { file: "sqs/injected-faults.ts", change: /Math\.imul|0x6d2b|\(\) <= this\.#settings/, reason: RANDOM },
+  { file: "sqs/queue-store.ts", change: /seed: 0/, reason: RANDOM },
+  { file: "sqs/sqs-service.ts", change: /seed: 0/, reason: RANDOM },
+  // No two attributes and no two queues have the same name.
+  { file: "sqs/md5.ts", change: /a < b => a <= b/, reason: SAME },
+  { file: "sqs/queue-registry.ts", change: /a\.name < b\.name => a\.name <= b\.name/, reason: SAME },
+  // No message has the group `null` in its column.
+  { file: "sqs/message-groups.ts", change: /group === null => false/, reason: PERFORMANCE },
+  { file: "sqs/move-tasks.ts", change: /#paces\.delete/, reason: PERFORMANCE },
+  { file: "sqs/move-tasks.ts", change: /pace === undefined => false/, reason: DEFENCE },
+  // Nothing is moved, and the row of the task is written again.
+  { file: "sqs/move-tasks.ts", change: /allowance === 0 && task\.moved < task\.to_move => false/, reason: PERFORMANCE },
+  // A map returns `undefined` for the key `undefined`.
+  { file: "sqs/queue-registry.ts", change: /name === undefined => false/, reason: SAME },
+  // Each caller that waits then tries to receive messages, in vain.
+  { file: "sqs/queue-store.ts", change: /=> countReceivable\(/, reason: PERFORMANCE },
+  {
+    file: "sqs/visible-messages.ts",
+    change: /if \(!queue\.fifo\)|!queue\.fifo => true|"sequence, visible_at" => ""|SELECT 1 FROM ordered_groups/,
+    reason: PERFORMANCE,
+  },
+  { file: "sqs/waiters.ts", change: /fails with the same error/, reason: PERFORMANCE },
+  { file: "sqs/queue-store.ts", change: /#waiting\.delete/, reason: PERFORMANCE },
   // The texts that replace the parts of a malformed handle are no numbers of this queue either.
-  { file: "sqs/receipt-handle.ts", change: /^(StringLiteral|ArrayDeclaration)/, reason: SAME },
+  { file: "sqs/receipt-handle.ts", change: /^(StringLiteral: ""|ArrayDeclaration: \[\]) =>/, reason: SAME },
+  // A request with nothing to receive reads more.
   {
     file: "sqs/receive-messages.ts",
     change: /(count|rows\.length|taken\.length) === \w+ => false/,
     reason: PERFORMANCE,
   },
+  // The messages in flight are counted more often.
+  { file: "sqs/receive-messages.ts", change: /wanted > limits\.inFlight => (true|.* >= )/, reason: PERFORMANCE },
+  // Later receives read the rows of messages that are under way.
   {
     file: "sqs/receive-messages.ts",
-    change: /inFlightBound \+ wanted > limits|receives\.pass|upTo|-1 =>/,
+    change: /upTo !== undefined => false|receives\.pass|: -1 =>/,
     reason: PERFORMANCE,
   },
-  { file: "sqs/receive-messages.ts", change: /row\.receipt !== 0 => true|fifo => true/, reason: PERFORMANCE },
-  { file: "sqs/receive-messages.ts", change: /redrive && target|target === undefined => false/, reason: SAME },
-  {
-    file: "sqs/in-flight-messages.ts",
-    change: /sequences\.length === 0 => false|row !== undefined => true/,
-    reason: SAME,
-  },
-  { file: "sqs/message-groups.ts", change: /group !== null => true/, reason: SAME },
+  { file: "sqs/receive-messages.ts", change: /row\.receipt !== 0 => true/, reason: PERFORMANCE },
+  // The receives of a FIFO queue are kept in memory until they are written, a moment later.
+  { file: "sqs/receive-messages.ts", change: /!queue\.fifo => true/, reason: PERFORMANCE },
+  { file: "sqs/sqs-service.ts", change: /"other" => ""/, reason: SAME },
+  // A row of a message under way is not delivered, whether it is noted as a gap or not.
+  { file: "sqs/unwritten-receives.ts", change: /#gaps\.delete\(receive\.sequence\);/, reason: PERFORMANCE },
+  { file: "sqs/unwritten-receives.ts", change: /=> receive\.stoodAt >= this\.#latestStoodAt/, reason: SAME },
+  { file: "sqs/unwritten-receives.ts", change: /#ends\.length|STALE_ENDS|2 \* this\.size/, reason: PERFORMANCE },
+  { file: "sqs/unwritten-receives.ts", change: /new TinyQueue\(.* => \{\}/, reason: PERFORMANCE },
+  { file: "sqs/unwritten-receives.ts", change: /again => true/, reason: PERFORMANCE },
+  // A receive that is written before its time is over hides its message for as long.
   {
     file: "sqs/unwritten-receives.ts",
-    change: /#ends|STALE_ENDS|this\.size|again => true|latestStoodAt/,
+    change: /POSITIVE_INFINITY\) > now => false|end\.visibleAt <= now => true/,
+    reason: PERFORMANCE,
+  },
+  { file: "sqs/unwritten-receives.ts", change: /#latestStoodAt <= now => (false|.* < now)/, reason: PERFORMANCE },
+  // Without a place up to which all messages are under way, receives read the rows of more of them.
+  { file: "sqs/unwritten-receives.ts", change: /byPlace\(place, this\.#passed\)/, reason: PERFORMANCE },
+  { file: "sqs/unwritten-receives.ts", change: /#gaps\.size === 0 => false/, reason: PERFORMANCE },
+  // No message has a text as its sequence number.
+  { file: "sqs/unwritten-receives.ts", change: /^ArrayDeclaration: \[\] =>/, reason: SAME },
+  // More rows are read than needed, or some are read again.
+  {
+    file: "sqs/visible-messages.ts",
+    change: /: count - found\.length => |=> found\.length <= count/,
+    reason: PERFORMANCE,
+  },
+  { file: "sqs/visible-messages.ts", change: /found\.length === 0 => false/, reason: PERFORMANCE },
+  {
+    file: "sqs/visible-messages.ts",
+    change: /leading !== undefined => false|receives\.pass\(leading\)/,
     reason: PERFORMANCE,
   },
   {
     file: "sqs/visible-messages.ts",
-    change: /leading|receives\.pass|receives\.noGap|length === limit/,
+    change: /last === undefined( \|\| rows\.length < limit)? => (false|last)|: rows\.length < limit => false/,
     reason: PERFORMANCE,
   },
   {
-    file: "sqs/waiters.ts",
-    change: /#timers\.delete|#waiting\.has\(queue\) => false|#scheduled !== undefined/,
+    file: "sqs/visible-messages.ts",
+    change: /!there\.has\(sequence\) => false|noGap\(sequence\);/,
     reason: PERFORMANCE,
   },
-  { file: "sqs/injected-faults.ts", change: /Math\.imul|0x6d2b|<= probability/, reason: RANDOM },
-  { file: "sqs/injected-faults.ts", change: /probability >/, reason: PERFORMANCE },
-  { file: "sqs/queue-store.ts", change: /seed: 0/, reason: RANDOM },
-  { file: "sqs/sqs-service.ts", change: /seed: 0/, reason: RANDOM },
-  { file: "sqs/sqs-service.ts", change: /cacheMegabytes/, reason: PERFORMANCE },
-  { file: "sqs/sqs-service.ts", change: /"other" => ""/, reason: SAME },
-  { file: "sqs/md5.ts", change: /a < b => a <= b/, reason: SAME },
-  { file: "sqs/queue-store.ts", change: /#waiting\.delete|once: true|^BooleanLiteral: true/, reason: PERFORMANCE },
+  { file: "sqs/visible-messages.ts", change: /sameTime\.length === limit => false|=> limit \+/, reason: PERFORMANCE },
+  { file: "sqs/waiters.ts", change: /#timers\.delete/, reason: PERFORMANCE },
 
   // All folders
   // The listener of an AbortSignal that has fired, or that nobody fires any more.
   { change: /: \{ once: true \} =>|removeEventListener\("abort"/, reason: LISTENER },
   { change: /: \{ cause(: [\w.]+)? \} => \{\}/, reason: READ_BY_PEOPLE },
-
-  // local/sqs: the memory of receives and its gaps save reads. A row is checked again before it is delivered.
-  { file: "sqs/unwritten-receives.ts", change: /#gaps|#passed|noGap|#gapsInOrder|stoodAt/, reason: PERFORMANCE },
-  { file: "sqs/unwritten-receives.ts", change: /nextEnd\(\)|end\.visibleAt <= now => true/, reason: PERFORMANCE },
-  { file: "sqs/unwritten-receives.ts", change: /^ArrayDeclaration: \[\] =>/, reason: SAME },
-  {
-    file: "sqs/unwritten-receives.ts",
-    change: /bySequence\.values\(\)\] => \[\]/,
-    reason: "Only after 10,000 outdated receives. A test of it would take longer than the others together.",
-  },
-  {
-    file: "sqs/visible-messages.ts",
-    change: /found\.length|rows\.length|gaps\.slice|count|there\.has/,
-    reason: PERFORMANCE,
-  },
-  {
-    file: "sqs/visible-messages.ts",
-    change: /sameTime\.length|last === undefined|queue\.fifo => true/,
-    reason: PERFORMANCE,
-  },
-  // The number is an upper bound. It is counted exactly before a receive is refused because of it.
-  { file: "sqs/in-flight-messages.ts", change: /seconds > 0|held\.visibleAt <= now => true/, reason: PERFORMANCE },
-  { file: "sqs/in-flight-messages.ts", change: /held\.visibleAt <= now => held\.visibleAt < now/, reason: BORDER },
-  { file: "sqs/in-flight-messages.ts", change: /group !== null => true|^ArrayDeclaration: \[\] =>/, reason: SAME },
-  { file: "sqs/in-flight-messages.ts", change: /row (!==|===) undefined|rowAt\(row\)/, reason: DEFENCE },
-  // Waiting callers are offered messages again by a timer.
-  { file: "sqs/queue-store.ts", change: /changedAll/, reason: ANSWERED_LATER },
-  {
-    file: "sqs/receive-messages.ts",
-    change: /changed\((queue|from)\)|refreshGroupsOf\(context\.database, from/,
-    reason: PERFORMANCE,
-  },
-  { file: "sqs/receive-messages.ts", change: /^StringLiteral: "" =>|\?\? \[\]/, reason: SAME },
-  { file: "sqs/queue-store.ts", change: /#closed => (false|true)|^StringLiteral: "abort"/, reason: DEFENCE },
-  { file: "sqs/queue-store.ts", change: /attempt\(\)|countReceivable|fails with the same error/, reason: DEFENCE },
-  { file: "sqs/waiters.ts", change: /fails with the same error/, reason: DEFENCE },
-  // No queue has the id of a queue that was deleted, so its rows are never read.
-  { file: "sqs/queue-registry.ts", change: /ordered_groups|DELETE FROM \$\{table\}/, reason: PERFORMANCE },
-  { file: "sqs/queue-registry.ts", change: /name === undefined => false/, reason: SAME },
-  {
-    file: "sqs/queue-attributes.ts",
-    change: /value !== ""|parseRedrivePolicy\(value\);|"RedrivePolicy" => true/,
-    reason: DEFENCE,
-  },
-  { file: "sqs/queue-registry.ts", change: /#check\(settable/, reason: DEFENCE },
-  { file: "sqs/move-tasks.ts", change: /running\.some|#paces\.delete|changed\(from\)/, reason: PERFORMANCE },
-  { file: "sqs/move-tasks.ts", change: /"MaxResults"/, reason: READ_BY_PEOPLE },
-  {
-    file: "sqs/move-tasks.ts",
-    change: /#closed => false|^BooleanLiteral: true|pace === undefined => false/,
-    reason: DEFENCE,
-  },
-  {
-    file: "sqs/move-tasks.ts",
-    change: /allowance === 0|ordered_group !== null|\[row\] => \[\]|visible_at: now, sequence/,
-    reason: SAME,
-  },
-  { file: "sqs/request-input.ts", change: /typeof value !== "number"|name === ""|^StringLiteral: "" =>/, reason: SAME },
-  { file: "sqs/injected-faults.ts", change: /queue !== undefined => true/, reason: SAME },
-  { file: "sqs/fifo-throughput.ts", change: /queue === undefined => false/, reason: DEFENCE },
-  {
-    file: "sqs/database.ts",
-    change: /#inTransaction => true|#undos\.reverse|^BooleanLiteral: false => true/,
-    reason: DEFENCE,
-  },
 
   // shared/producer
   // `toItemJson` and `envelopeBody` throw nothing but an `ItemError`.
