@@ -23,7 +23,8 @@ export const SIMULATED_MUTANTS: readonly SimulatedMutant[] = [
     name: "space-starts",
     mistake: "an environment starts all that its tokens allow at once",
     change: () => "return now;",
-    seed: 14,
+    // Twice as many tasks begin as may, so the seed shows the mistake also after changes that shift what happens when.
+    seed: 4,
     isLimited: true,
     shows: /tasks began in .* a second and a burst of/,
   },
