@@ -260,6 +260,31 @@ describe("a caller that waits", () => {
     expect(bodies("dead")).toEqual(["a"]);
   });
 
+  test("does not try to receive messages that are not there", async () => {
+    const attempts = vi.spyOn(store, "receive");
+    const both = [waiting(), waiting()];
+    await tick();
+    expect(attempts).toHaveBeenCalledTimes(2);
+    send("a");
+    await tick();
+    expect(attempts).toHaveBeenCalledTimes(3);
+    expect(both).toEqual([{ bodies: ["a"] }, {}]);
+  });
+
+  test("does not try to receive messages of a blocked group", async () => {
+    store.createQueue("q.fifo", { FifoQueue: "true" });
+    const sent = (body: string) => store.send("q.fifo", { body, groupId: "g", deduplicationId: body });
+    sent("1");
+    sent("2");
+    receive("q.fifo", 1);
+    const attempts = vi.spyOn(store, "receive");
+    waiting("q.fifo");
+    await tick();
+    sent("3");
+    await tick();
+    expect(attempts).toHaveBeenCalledOnce();
+  });
+
   test("gets a message that another caller got too, because it was delivered twice", async () => {
     faults.set({ duplicate: 1 });
     const both = [waiting(), waiting()];
