@@ -165,6 +165,8 @@ export const REASONS: readonly Reason[] = [
   // `toItemJson` and `envelopeBody` throw nothing but an `ItemError`.
   { file: "producer/sender.ts", change: /instanceof ItemError => true/, reason: DEFENCE },
   { file: "producer/serialised.ts", change: /instanceof ItemError => true/, reason: DEFENCE },
+  // `RunStopping` begins at the first page of the run if no page is given.
+  { file: "producer/stopping.ts", change: /\{ partition: 0, pages: 0 \} => \{\}/, reason: SAME },
 
   // shared/consumer
   { file: "attempts/attempt.ts", change: /advertisedPerSecond !== undefined => true/, reason: UNDEFINED },
