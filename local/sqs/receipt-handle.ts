@@ -21,16 +21,12 @@ export function receiptHandle(receipt: Receipt): string {
  * @throws SqsError `ReceiptHandleIsInvalid`: it is no handle of this server, or it belongs to another queue.
  */
 export function parseReceiptHandle(handle: string, queueId: number): Receipt {
-  const [, queue = "", sequence = "", nonce = ""] = pattern.exec(handle) ?? [];
-  const receipt = {
-    queueId: Number.parseInt(queue, 36),
-    sequence: Number.parseInt(sequence, 36),
-    nonce: Number.parseInt(nonce, 36),
-  };
-  if (receipt.queueId !== queueId || !Number.isSafeInteger(receipt.sequence)) {
+  const [, ...parts] = pattern.exec(handle) ?? [];
+  const [queue, sequence = Number.NaN, nonce = Number.NaN] = parts.map((part) => Number.parseInt(part, 36));
+  if (queue !== queueId || !Number.isSafeInteger(sequence)) {
     throw new SqsError("ReceiptHandleIsInvalid", `The input receipt handle "${handle}" is not a valid receipt handle.`);
   }
-  return receipt;
+  return { queueId, sequence, nonce };
 }
 
 /** A new nonce. It is never 0, because 0 means "not received". */

@@ -68,7 +68,6 @@ interface Taken {
 export function receive(context: StoreContext, queue: Queue, options: ReceiveOptions): ReceivedMessage[] {
   const now = context.clock();
   const count = Math.min(options.max, capacity(context, queue, options.max, now));
-  if (count === 0) return [];
   for (;;) {
     const taken = queue.fifo ? nextOrdered(context, queue, count, now) : next(context, queue, count, now);
     const { rows } = taken;

@@ -39,8 +39,6 @@ export const REASONS: readonly Reason[] = [
   // local/sqs
   // Each outcome of a batch has an entry.
   { file: "sqs/api-actions.ts", change: /entries\[index\]\?\.id => /, reason: SAME },
-  { file: "sqs/database.ts", change: /#nextSequence === this\.#sequenceEnd => true/, reason: PERFORMANCE },
-  { file: "sqs/database.ts", change: /statement === undefined => true|#statements\.set/, reason: PERFORMANCE },
   // The URL is not used before the server listens.
   { file: "sqs/http-server.ts", change: /^StringLiteral: "" => /, reason: SAME },
   // Node closes the connection of a client that has closed its side, and the signal then fires.
@@ -60,101 +58,43 @@ export const REASONS: readonly Reason[] = [
   // Node drops what is written to a connection that is closed.
   { file: "sqs/http-server.ts", change: /response\.destroyed => false/, reason: DEFENCE },
   { file: "sqs/http-server.ts", change: /=> bytes < longestRequestBytes/, reason: BORDER },
-  // No message has a text as its sequence number.
-  { file: "sqs/in-flight-messages.ts", change: /^ArrayDeclaration: \[\] =>/, reason: SAME },
-  { file: "sqs/in-flight-messages.ts", change: /sequences\.length === 0 => false/, reason: PERFORMANCE },
-  // The number is an upper bound. If it is too high, the messages in flight are counted more often.
-  {
-    file: "sqs/in-flight-messages.ts",
-    change: /seconds > 0 (&& held\.visibleAt <= now )?=> (true|seconds >= 0)|=> seconds > 0 \|\|/,
-    reason: PERFORMANCE,
-  },
-  { file: "sqs/in-flight-messages.ts", change: /: held\.visibleAt <= now => true/, reason: PERFORMANCE },
   { file: "sqs/injected-faults.ts", change: /Math\.imul|0x6d2b|\(\) <= this\.#settings/, reason: RANDOM },
   { file: "sqs/queue-store.ts", change: /seed: 0/, reason: RANDOM },
   { file: "sqs/sqs-service.ts", change: /seed: 0/, reason: RANDOM },
   // No two attributes and no two queues have the same name.
   { file: "sqs/md5.ts", change: /a < b => a <= b/, reason: SAME },
   { file: "sqs/queue-registry.ts", change: /a\.name < b\.name => a\.name <= b\.name/, reason: SAME },
-  // No message has the group `null` in its column.
-  { file: "sqs/message-groups.ts", change: /group === null => false/, reason: PERFORMANCE },
-  { file: "sqs/move-tasks.ts", change: /#paces\.delete/, reason: PERFORMANCE },
-  { file: "sqs/move-tasks.ts", change: /pace === undefined => false/, reason: DEFENCE },
-  // Nothing is moved, and the row of the task is written again.
-  { file: "sqs/move-tasks.ts", change: /allowance === 0 && task\.moved < task\.to_move => false/, reason: PERFORMANCE },
   // A map returns `undefined` for the key `undefined`.
   { file: "sqs/queue-registry.ts", change: /name === undefined => false/, reason: SAME },
-  // Each caller that waits then tries to receive messages, in vain.
-  { file: "sqs/queue-store.ts", change: /=> countReceivable\(/, reason: PERFORMANCE },
-  {
-    file: "sqs/visible-messages.ts",
-    change: /if \(!queue\.fifo\)|!queue\.fifo => true|"sequence, visible_at" => ""|SELECT 1 FROM ordered_groups/,
-    reason: PERFORMANCE,
-  },
-  { file: "sqs/waiters.ts", change: /fails with the same error/, reason: PERFORMANCE },
+  // The memory of what has ended.
+  { file: "sqs/move-tasks.ts", change: /#paces\.delete/, reason: PERFORMANCE },
   { file: "sqs/queue-store.ts", change: /#waiting\.delete/, reason: PERFORMANCE },
-  // The texts that replace the parts of a malformed handle are no numbers of this queue either.
-  { file: "sqs/receipt-handle.ts", change: /^(StringLiteral: ""|ArrayDeclaration: \[\]) =>/, reason: SAME },
-  // A request with nothing to receive reads more.
-  {
-    file: "sqs/receive-messages.ts",
-    change: /(count|rows\.length|taken\.length) === \w+ => false/,
-    reason: PERFORMANCE,
-  },
-  // The messages in flight are counted more often.
-  { file: "sqs/receive-messages.ts", change: /wanted > limits\.inFlight => (true|.* >= )/, reason: PERFORMANCE },
-  // Later receives read the rows of messages that are under way.
-  {
-    file: "sqs/receive-messages.ts",
-    change: /upTo !== undefined => false|receives\.pass|: -1 =>/,
-    reason: PERFORMANCE,
-  },
-  { file: "sqs/receive-messages.ts", change: /row\.receipt !== 0 => true/, reason: PERFORMANCE },
+  { file: "sqs/waiters.ts", change: /#timers\.delete/, reason: PERFORMANCE },
+  // Each task that runs has a pace.
+  { file: "sqs/move-tasks.ts", change: /pace === undefined => false/, reason: DEFENCE },
+  // The parts of a malformed handle are then missing too.
+  { file: "sqs/receipt-handle.ts", change: /^ArrayDeclaration: \[\] =>/, reason: SAME },
+  // Nothing is then delivered.
+  { file: "sqs/receive-messages.ts", change: /rows\.length === 0 => false/, reason: PERFORMANCE },
   // The receives of a FIFO queue are kept in memory until they are written, a moment later.
   { file: "sqs/receive-messages.ts", change: /!queue\.fifo => true/, reason: PERFORMANCE },
+  // All kinds but `send` are treated as one.
   { file: "sqs/sqs-service.ts", change: /"other" => ""/, reason: SAME },
-  // A row of a message under way is not delivered, whether it is noted as a gap or not.
-  { file: "sqs/unwritten-receives.ts", change: /#gaps\.delete\(receive\.sequence\);/, reason: PERFORMANCE },
-  { file: "sqs/unwritten-receives.ts", change: /=> receive\.stoodAt >= this\.#latestStoodAt/, reason: SAME },
+  // How often the heap is built again.
   { file: "sqs/unwritten-receives.ts", change: /#ends\.length|STALE_ENDS|2 \* this\.size/, reason: PERFORMANCE },
   { file: "sqs/unwritten-receives.ts", change: /new TinyQueue\(.* => \{\}/, reason: PERFORMANCE },
-  { file: "sqs/unwritten-receives.ts", change: /again => true/, reason: PERFORMANCE },
-  // A receive that is written before its time is over hides its message for as long.
-  {
-    file: "sqs/unwritten-receives.ts",
-    change: /POSITIVE_INFINITY\) > now => false|end\.visibleAt <= now => true/,
-    reason: PERFORMANCE,
-  },
+  // The same time and the same place replace themselves.
+  { file: "sqs/unwritten-receives.ts", change: /=> receive\.stoodAt >= this\.#latestStoodAt/, reason: SAME },
+  { file: "sqs/unwritten-receives.ts", change: /=> byPlace\(place, this\.#passed\) < 0/, reason: SAME },
+  // The receives in memory are counted, and none stands after this time.
   { file: "sqs/unwritten-receives.ts", change: /#latestStoodAt <= now => (false|.* < now)/, reason: PERFORMANCE },
-  // Without a place up to which all messages are under way, receives read the rows of more of them.
-  { file: "sqs/unwritten-receives.ts", change: /byPlace\(place, this\.#passed\)/, reason: PERFORMANCE },
   { file: "sqs/unwritten-receives.ts", change: /#gaps\.size === 0 => false/, reason: PERFORMANCE },
   // No message has a text as its sequence number.
   { file: "sqs/unwritten-receives.ts", change: /^ArrayDeclaration: \[\] =>/, reason: SAME },
-  // More rows are read than needed, or some are read again.
-  {
-    file: "sqs/visible-messages.ts",
-    change: /: count - found\.length => |=> found\.length <= count/,
-    reason: PERFORMANCE,
-  },
-  { file: "sqs/visible-messages.ts", change: /found\.length === 0 => false/, reason: PERFORMANCE },
-  {
-    file: "sqs/visible-messages.ts",
-    change: /leading !== undefined => false|receives\.pass\(leading\)/,
-    reason: PERFORMANCE,
-  },
-  {
-    file: "sqs/visible-messages.ts",
-    change: /last === undefined( \|\| rows\.length < limit)? => (false|last)|: rows\.length < limit => false/,
-    reason: PERFORMANCE,
-  },
-  {
-    file: "sqs/visible-messages.ts",
-    change: /!there\.has\(sequence\) => false|noGap\(sequence\);/,
-    reason: PERFORMANCE,
-  },
-  { file: "sqs/visible-messages.ts", change: /sameTime\.length === limit => false|=> limit \+/, reason: PERFORMANCE },
-  { file: "sqs/waiters.ts", change: /#timers\.delete/, reason: PERFORMANCE },
+  // Fewer rows than the limit are read in this case.
+  { file: "sqs/visible-messages.ts", change: /: last === undefined => false/, reason: SAME },
+  // Without a number, each caller is offered messages, as with this one.
+  { file: "sqs/waiters.ts", change: /fails with the same error/, reason: SAME },
 
   // All folders
   // The listener of an AbortSignal that has fired, or that nobody fires any more.

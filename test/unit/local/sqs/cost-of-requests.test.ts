@@ -59,9 +59,9 @@ describe("a receive", () => {
     faults.set({ reorder: 1, reorderWindow: 90 });
     vi.spyOn(faults, "pick").mockImplementation((items, count) => items.slice(0, count));
     receive(90);
-    faults.clear();
     receive(1);
-    expect(costOf(() => receive(1)).rows).toBe(1);
+    // Nine messages that nobody has received, the one before them, and the body of the one that is delivered.
+    expect(costOf(() => receive(1)).rows).toBe(11);
   });
 
   test("reads no more messages than it delivers, whether they were put back or never received", () => {
@@ -117,6 +117,7 @@ describe("a receive", () => {
 
   test("of a FIFO queue reads no more message groups than it needs", () => {
     store.createQueue("q.fifo", { FifoQueue: "true" });
+    expect(store.receive({ queue: "q.fifo", max: 1 })).toEqual([]);
     for (const [groupId, body] of [
       ["a", "1"],
       ["a", "2"],
@@ -124,12 +125,12 @@ describe("a receive", () => {
     ] as const)
       store.send("q.fifo", { body, groupId, deduplicationId: body });
     const bodies: string[] = [];
-    const { rows } = costOf(() => {
+    const cost = costOf(() => {
       for (const { body } of store.receive({ queue: "q.fifo", max: 2 })) bodies.push(body);
     });
     expect(bodies).toEqual(["1", "2"]);
-    // Two groups, and two messages of the first one.
-    expect(rows).toBe(4);
+    // Two groups, and two messages of the first one. The third statement looks for the next message of that group.
+    expect(cost).toMatchObject({ rows: 4, reads: 3 });
   });
 });
 
