@@ -14,14 +14,11 @@ const BORDER = "The two sides of the border differ only at one exact value, wher
 const SAME = "The changed code does the same for every value that can occur.";
 const LISTENER = "A listener or a timer stays longer than it is needed. Its event finds that nothing is left to do.";
 const ANSWERED_LATER = "Another step of the same request, or the next request, does the same a moment later.";
-const UNDEFINED = "A key whose value is `undefined` counts as absent, for the table and in JSON.";
 const READ_BY_PEOPLE = "How much of a value an error message shows, or a detail of an error that only people read.";
 const RANDOM = "Other random numbers, which serve as well.";
-const REMOVED = "The code did nothing. It was removed after this was found.";
 
 export const REASONS: readonly Reason[] = [
   { change: /^CallExpression: this\.#\w+\.clear\(\);/, reason: PERFORMANCE },
-  { file: "consumer/code-watch.ts", change: /MOST_RUNS|#known\.set/, reason: PERFORMANCE },
   {
     change:
       /^ObjectLiteral: \{ (error|message: id|messages: \w+\.length|ids: \{ run: \w+ \}|run: \w+)(, \w+)*,? \} => \{\}/,
@@ -31,10 +28,6 @@ export const REASONS: readonly Reason[] = [
     change: /^ObjectLiteral: \{ (run: id|messageId: message\.id|\.\.\.logFields\(.*),?.* \} => \{\}/,
     reason: LOG_FIELDS,
   },
-  { file: "consumer/look-up.ts", change: /too few item states/, reason: DEFENCE },
-  { file: "consumer/attempts/memory-watch.ts", change: /RESIDENT|kilobytes|utf8|return undefined/, reason: DEFENCE },
-  { file: "consumer/attempts/memory-watch.ts", change: /megabytes/, reason: BORDER },
-  { file: "consumer/slots/refill-policy.ts", change: /left > 0/, reason: DEFENCE },
 
   // local/sqs
   // Each outcome of a batch has an entry.
@@ -108,127 +101,6 @@ export const REASONS: readonly Reason[] = [
   // `RunStopping` begins at the first page of the run if no page is given.
   { file: "producer/stopping.ts", change: /\{ partition: 0, pages: 0 \} => \{\}/, reason: SAME },
 
-  // shared/consumer
-  { file: "attempts/attempt.ts", change: /advertisedPerSecond !== undefined => true/, reason: UNDEFINED },
-  // The value that an attempt which was aborted or timed out fails with asks for no wait.
-  { file: "attempts/attempt.ts", change: /outcome\.(tag|kind)/, reason: DEFENCE },
-  { file: "attempts/attempt.ts", change: /completion !== undefined|completion === undefined/, reason: SAME },
-  { file: "attempts/attempt.ts", change: /\{ fieldsFrom \}/, reason: READ_BY_PEOPLE },
-  // Each end but a success is a failure.
-  { file: "attempts/isolation-process.ts", change: /"failed" => ""/, reason: SAME },
-  { file: "attempts/receive-history.ts", change: /mark !== "failed"|"failed" => ""|^ArrayDeclaration/, reason: SAME },
-  { file: "attempts/receive-history.ts", change: /receiveOf\(item\) === 1 => false/, reason: PERFORMANCE },
-  { file: "attempts/item-attempts.ts", change: /partition/, reason: LOG_FIELDS },
-  // Without a version there is no change, whatever is remembered.
-  { file: "consumer/code-watch.ts", change: /#version === undefined|to === undefined|run === undefined/, reason: SAME },
-  { file: "consumer/code-watch.ts", change: /run\?\.codeVersion/, reason: DEFENCE },
-  { file: "consumer/consumer.ts", change: /"(soon|together)" => ""|setPace|#meanDuration\.add/, reason: PERFORMANCE },
-  {
-    file: "consumer/consumer.ts",
-    change: /noteBatch|isQueueLow|mostWaiting|meanDuration\.milliseconds \?\? 0/,
-    reason: PERFORMANCE,
-  },
-  {
-    file: "consumer/consumer.ts",
-    change: /endedAt [-+] outcome\.startedAt|refill\?\.waitingMilliseconds/,
-    reason: PERFORMANCE,
-  },
-  { file: "consumer/consumer.ts", change: /stock|usableSlots > ?=? ?0|#intake\.plan/, reason: PERFORMANCE },
-  {
-    file: "consumer/consumer.ts",
-    change: /RUN_ANSWER_HOLDS_MILLISECONDS => (true|.* >= )|now\(\) \+ at/,
-    reason: PERFORMANCE,
-  },
-  { file: "consumer/consumer.ts", change: /#changed\(\)|#intake\.end\(\);/, reason: ANSWERED_LATER },
-  { file: "consumer/consumer.ts", change: /#isRetired => false|failures === state\.failures => false/, reason: SAME },
-  {
-    file: "consumer/consumer.ts",
-    change: /found !== undefined => true|items\.length (> 0 => true|> 0 => .* >= 0)/,
-    reason: SAME,
-  },
-  { file: "consumer/consumer.ts", change: /tag: "unused"|"unused" =>/, reason: SAME },
-  { file: "consumer/consumer.ts", change: /\?\.visibilityTimeoutSeconds => /, reason: DEFENCE },
-  {
-    file: "consumer/consumer.ts",
-    change: /keeps the queue's visibility timeout|could not be settled/,
-    reason: LOG_FIELDS,
-  },
-  { file: "consumer/messages-in-hand.ts", change: /state === "waiting" => true/, reason: SAME },
-  // The result is compared with `not needed` only.
-  { file: "outcomes/dead-lettering.ts", change: /dead-lettered/, reason: SAME },
-  // Without the option, Lambda deletes the messages. With it, they are deleted already.
-  { file: "outcomes/disposal.ts", change: /deletesBatch => false/, reason: PERFORMANCE },
-  { file: "outcomes/disposal.ts", change: /messageId: message\.id|could not be scheduled/, reason: LOG_FIELDS },
-  { file: "outcomes/failed-attempts.ts", change: /failures\.length (>=|>) workflow/, reason: DEFENCE },
-  { file: "outcomes/final-reason.ts", change: /made (>=|>) most/, reason: DEFENCE },
-  { file: "outcomes/item-deaths.ts", change: /TOLERANCE_UNKNOWN|logFields/, reason: LOG_FIELDS },
-  // A comparison with NaN is false.
-  { file: "outcomes/item-returns.ts", change: /sentAt === undefined => false/, reason: SAME },
-  { file: "outcomes/next-step.ts", change: /beginsBy !== undefined => true/, reason: SAME },
-  {
-    file: "outcomes/recorder.ts",
-    change: /#results === undefined => false|\?\? \[\]|results\.include/,
-    reason: DEFENCE,
-  },
-  { file: "outcomes/recorder.ts", change: /#cancellations\.setPace/, reason: PERFORMANCE },
-  { file: "outcomes/recorder.ts", change: /logFields/, reason: LOG_FIELDS },
-  { file: "outcomes/tolerance-watch.ts", change: /^BooleanLiteral: false => true/, reason: PERFORMANCE },
-  {
-    file: "consumer/run-watch.ts",
-    change: /request === begun => true|\?\.at => |at <= this\.#now\(\) => true/,
-    reason: DEFENCE,
-  },
-  { file: "consumer/run-watch.ts", change: /^BooleanLiteral: false => true/, reason: ANSWERED_LATER },
-  { file: "slots/backlog-watch.ts", change: /Without an answer nothing is prefetched/, reason: PERFORMANCE },
-  {
-    file: "slots/intake.ts",
-    change: /#isPlanned|#backlog\.end|#polls\.size > 0|length === 0 => false/,
-    reason: PERFORMANCE,
-  },
-  {
-    file: "slots/intake.ts",
-    change: /!this\.#isUseful\(state\) => false|holdsShare|^BooleanLiteral/,
-    reason: ANSWERED_LATER,
-  },
-  { file: "slots/intake.ts", change: /\?\.visibilityTimeoutSeconds => /, reason: DEFENCE },
-  // A number is never below `undefined`.
-  { file: "slots/limit-in-force.ts", change: /slots === undefined => false/, reason: SAME },
-  {
-    file: "slots/limit-watch.ts",
-    change: /isRefused\(epochAt\) => true|next (===|!==) undefined/,
-    reason: ANSWERED_LATER,
-  },
-  { file: "slots/limit-watch.ts", change: /clearTimeout|^BooleanLiteral: true => false/, reason: LISTENER },
-  { file: "slots/limit-watch.ts", change: /#invocation === undefined|isInRow => true|limit\.resume/, reason: DEFENCE },
-  { file: "slots/limit-watch.ts", change: /\.at\(-1\)\?\.perSecond/, reason: SAME },
-  { file: "slots/refill-policy.ts", change: /MOST_POLLS [-+] 1|requested/, reason: PERFORMANCE },
-  { file: "slots/limit-watch.ts", change: /failReport/, reason: REMOVED },
-  { file: "slots/limit-watch.ts", change: /invocation\?\./, reason: DEFENCE },
-  { file: "slots/limit-watch.ts", change: /ref: false|^BooleanLiteral: false => true/, reason: PERFORMANCE },
-  { file: "slots/limit-watch.ts", change: /epoch > wait => epoch >= wait/, reason: BORDER },
-  { file: "slots/limited-slots.ts", change: /MOST_HELD_MILLISECONDS => milliseconds </, reason: BORDER },
-  // A wait without an end is longer than any patience, so that it never comes here.
-  { file: "slots/limited-slots.ts", change: /start\.until < Number|start\.tag === "wait"/, reason: SAME },
-  { file: "slots/intake.ts", change: /refill === undefined|refill\?\./, reason: DEFENCE },
-  { file: "outcomes/recorder.ts", change: /isReady|result\.stored|result === undefined/, reason: PERFORMANCE },
-  { file: "outcomes/recorder.ts", change: /unstoredBytes > MOST/, reason: BORDER },
-  { file: "outcomes/recorder.ts", change: /\?\.(json|include) => /, reason: SAME },
-  {
-    file: "outcomes/page-groups.ts",
-    change: /cancelFlush|isReady|\(\) => true|READY_SHARE|LARGE_GROUPS|writeAll/,
-    reason: PERFORMANCE,
-  },
-  { file: "outcomes/page-groups.ts", change: /pace === this\.#pace => false|oldest\?\./, reason: SAME },
-  { file: "outcomes/deleter.ts", change: /#requests\.delete/, reason: PERFORMANCE },
-  { file: "outcomes/stop-check.ts", change: /#inFlight/, reason: PERFORMANCE },
-  { file: "outcomes/disposal.ts", change: /<= LONGEST_SDK/, reason: BORDER },
-  { file: "outcomes/item-returns.ts", change: />= .* => .* > /, reason: BORDER },
-  { file: "outcomes/failed-attempts.ts", change: /> LONG_WAIT.* => .*>= LONG_WAIT/, reason: BORDER },
-  { file: "outcomes/dead-lettering.ts", change: /<= LARGEST_MESSAGE_BYTES/, reason: BORDER },
-  { file: "attempts/receive-history.ts", change: /latest <= now .* => latest </, reason: BORDER },
-  { file: "consumer/look-up.ts", change: /mode\?\./, reason: SAME },
-  { file: "consumer/run-watch.ts", change: /answer\.at > at => watched\.answer\.at >= at|answer\?\./, reason: SAME },
-
   // shared/ledger
   // Any text serves that the row did not have before.
   { file: "ledger/active-runs.ts", change: /^StringLiteral: "" =>/, reason: SAME },
@@ -246,24 +118,95 @@ export const REASONS: readonly Reason[] = [
   { file: "ledger/run-states.ts", change: /: run !== undefined => false/, reason: PERFORMANCE },
 
   // shared/consumer
-  { file: "consumer/consumer.ts", change: /\{ messageId, error \} => \{\}/, reason: LOG_FIELDS },
-  // Lambda deletes the messages at the end of the invocation.
-  { file: "consumer/consumer.ts", change: /refill !== undefined => false/, reason: PERFORMANCE },
-  // Outcomes are then written sooner, and in smaller groups.
-  {
-    file: "consumer/consumer.ts",
-    change: /#messages\.in\("(attempting|waiting)"\) > 0|: "(attempting|waiting)" => ""/,
-    reason: PERFORMANCE,
-  },
-  { file: "consumer/consumer.ts", change: /2 \* this\.#usableSlots/, reason: PERFORMANCE },
+  // A success has no kind.
+  { file: "attempts/attempt.ts", change: /: outcome\.tag === "failed" => true/, reason: SAME },
+  // Each end but a success is a failure.
+  { file: "attempts/isolation-process.ts", change: /: "failed" => ""/, reason: SAME },
+  { file: "attempts/memory-watch.ts", change: /: megabytes <= limitMb => megabytes </, reason: BORDER },
+  // The expression turns a buffer into the same text, and a function without `return` returns `undefined`.
+  { file: "attempts/memory-watch.ts", change: /: "utf8" => ""|: \{ return undefined; \} =>/, reason: SAME },
+  // No caller asks for the mark `failed`.
+  { file: "attempts/receive-history.ts", change: /: mark !== "failed" => true|: "failed" => ""/, reason: SAME },
+  // Nothing is known of receives before the first one.
+  { file: "attempts/receive-history.ts", change: /: receiveOf\(item\) === 1 => false/, reason: PERFORMANCE },
+  // The error is caught, and means that nothing has changed. Without a version, nothing is asked.
+  { file: "consumer/code-watch.ts", change: /: run\?\.codeVersion => |: to === undefined => false/, reason: SAME },
   // Only `batch` is compared.
   { file: "consumer/consumer.ts", change: /: "receive" => ""/, reason: SAME },
-  { file: "consumer/look-up.ts", change: /^ArrayDeclaration: \[\] =>/, reason: SAME },
-  { file: "outcomes/page-groups.ts", change: /^BooleanLiteral: true => false/, reason: SAME },
-  // Sending asks the same again.
-  { file: "slots/intake.ts", change: /#mayPrefetch\(state\) => true/, reason: SAME },
-  { file: "slots/intake.ts", change: /clearTimeout\(this\.#quiet\)/, reason: LISTENER },
-  { file: "outcomes/page-groups.ts", change: /clearImmediate/, reason: LISTENER },
-  { file: "slots/limited-slots.ts", change: /heldUntil > now\(\) => /, reason: BORDER },
-  { file: "outcomes/recorder.ts", change: /^ArrayDeclaration: \[\] =>/, reason: DEFENCE },
+  // The look-up of no items sends no request.
+  { file: "consumer/consumer.ts", change: /: items\.length > 0 => (true|items\.length >= 0)/, reason: SAME },
+  // Each item has a result.
+  { file: "consumer/consumer.ts", change: /: found !== undefined => true/, reason: SAME },
+  // An answer about a run is kept for longer, so the second look-up of a message sends no request.
+  {
+    file: "consumer/consumer.ts",
+    change: /RUN_ANSWER_HOLDS_MILLISECONDS => (true|.* >= )|: this\.#options\.now\(\) - at => /,
+    reason: PERFORMANCE,
+  },
+  // With any other pace, outcomes wait as long. Then all groups are written, and not only the oldest ones.
+  { file: "consumer/consumer.ts", change: /: "together" => ""/, reason: PERFORMANCE },
+  // The plan finds that no slot may have a message.
+  { file: "consumer/consumer.ts", change: /: this\.#usableSlots > 0 => (true|.* >= 0)/, reason: PERFORMANCE },
+  { file: "consumer/consumer.ts", change: /: refill\?\.visibilityTimeoutSeconds => /, reason: DEFENCE },
+  // The states of no items are not read, and each run has a mode.
+  { file: "consumer/look-up.ts", change: /^ArrayDeclaration: \[\] =>|: mode\?\./, reason: SAME },
+  // Only `not needed` is compared.
+  { file: "outcomes/dead-lettering.ts", change: /"dead-lettered"/, reason: SAME },
+  // With or without the reason in an attribute, the message is moved.
+  { file: "outcomes/dead-lettering.ts", change: /<= LARGEST_MESSAGE_BYTES => .* </, reason: BORDER },
+  // The requests of one invocation stay in memory until its end.
+  { file: "outcomes/deleter.ts", change: /#requests\.delete/, reason: PERFORMANCE },
+  { file: "outcomes/disposal.ts", change: /< LONGEST_SDK_REQUEST_MILLISECONDS => .* <= /, reason: BORDER },
+  // A comparison with NaN is false.
+  { file: "outcomes/item-returns.ts", change: /: message\.sentAt === undefined => false/, reason: SAME },
+  // Where each outcome is ready, it makes no difference whether the groups must be.
+  { file: "outcomes/page-groups.ts", change: /^BooleanLiteral: true => false|: \(\) => true => /, reason: SAME },
+  // The timer fires only while a group is open.
+  { file: "outcomes/page-groups.ts", change: /: oldest\?\.\[[01]\] => /, reason: DEFENCE },
+  { file: "outcomes/recorder.ts", change: />= MOST_UNSTORED_BYTES => .* > /, reason: BORDER },
+  // Only a workflow with results has a store, and only with a store is a message with a result attempted.
+  {
+    file: "outcomes/recorder.ts",
+    change: /results\?\.include => |^ArrayDeclaration: \[\] =>|: this\.#results\?\.add => /,
+    reason: DEFENCE,
+  },
+  // An item comes from JSON, so it has a text.
+  { file: "outcomes/recorder.ts", change: /toExactText\(envelope\.item\)\?\.json => /, reason: SAME },
+  // The check of the first death begins at once, and sets it.
+  { file: "outcomes/tolerance-watch.ts", change: /^BooleanLiteral: false => true/, reason: SAME },
+  // A mode is valid only if there is an answer.
+  { file: "consumer/run-watch.ts", change: /: watched\.answer\?\.at => /, reason: SAME },
+  // Of two requests that began in the same millisecond, either answer may be the newer one.
+  { file: "consumer/run-watch.ts", change: /: watched\.answer\.at > at => watched\.answer\.at >= at/, reason: BORDER },
+  // Without the option, no request is useful.
+  { file: "slots/intake.ts", change: /: this\.#options\.refill === undefined => false/, reason: SAME },
+  // A request that is planned twice, or without need, finds nothing to ask for.
+  { file: "slots/intake.ts", change: /#isPlanned( \|\| .*)? => /, reason: PERFORMANCE },
+  // While a request is in flight, the next one waits for its answer.
+  { file: "slots/intake.ts", change: /: this\.#polls\.size > 0 => false/, reason: PERFORMANCE },
+  { file: "slots/intake.ts", change: /: refill\?\.visibilityTimeoutSeconds => /, reason: DEFENCE },
+  // A number is never below `undefined`.
+  { file: "slots/limit-in-force.ts", change: /: slots === undefined => false/, reason: SAME },
+  // A process that ends at once waits for half a second.
+  {
+    file: "slots/limit-watch.ts",
+    change: /^ObjectLiteral: \{ ref: false \} =>|^BooleanLiteral: false => true/,
+    reason: PERFORMANCE,
+  },
+  { file: "slots/limit-watch.ts", change: /< PERIOD_MILLISECONDS => .* <= /, reason: BORDER },
+  // Either result is the same number.
+  { file: "slots/limit-watch.ts", change: /: epoch > wait => epoch >= wait/, reason: SAME },
+  // `LimitedSlots` ends its timers before it ends the invocation.
+  { file: "slots/limit-watch.ts", change: /: this\.#invocation === undefined => false/, reason: DEFENCE },
+  // Only an invocation asks.
+  { file: "slots/limit-watch.ts", change: /: invocation\?\.(wanted|onChange) => /, reason: DEFENCE },
+  // The list of an environment's shares is never empty.
+  { file: "slots/limit-watch.ts", change: /\.at\(-1\)\?\.perSecond => /, reason: SAME },
+  // Without a share, the start has no time, and a comparison with `undefined` is false.
+  { file: "slots/limited-slots.ts", change: /: case "no share": .* =>|: start\.tag === "wait" => true/, reason: SAME },
+  {
+    file: "slots/limited-slots.ts",
+    change: /<= LAST_MESSAGES_MILLISECONDS => .* < |< until => .* <= |: milliseconds <= 0 => .* < 0/,
+    reason: BORDER,
+  },
 ];

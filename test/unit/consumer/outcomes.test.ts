@@ -8,6 +8,7 @@ import { finalReason } from "../../../shared/consumer/outcomes/final-reason.ts";
 import { ItemDeaths } from "../../../shared/consumer/outcomes/item-deaths.ts";
 import { ItemReturns } from "../../../shared/consumer/outcomes/item-returns.ts";
 import { nextStep } from "../../../shared/consumer/outcomes/next-step.ts";
+import { topology } from "../../../shared/definition/topology.ts";
 import { defineWorkflow, RetryLater } from "../../../shared/index.ts";
 import { Ledger } from "../../../shared/ledger/ledger.ts";
 import { deadLetterBody } from "../../../shared/messages/dead-letter.ts";
@@ -181,6 +182,20 @@ describe("A message that returns", () => {
     expect(await returns.after(itemOf(1), 4_001)).toEqual({ tag: "return", afterMilliseconds: 4_001 });
   });
 
+  test("is replaced from half of a limit on, so that the other half remains for crashes", async () => {
+    const { options } = await surroundings();
+    const returns = new ItemReturns(options);
+    const { maxReceiveCount, retentionSeconds } = topology(options.workflow).queue;
+    const dispositionOf = async (receiveCount: number, ageMilliseconds: number) => {
+      const item = itemOf(receiveCount);
+      const message = { ...item.message, sentAt: NOW - ageMilliseconds };
+      return (await returns.after({ ...item, message }, 0)).tag;
+    };
+    const [half, halfOfTime] = [maxReceiveCount / 2, (retentionSeconds * 1_000) / 2];
+    expect([await dispositionOf(half - 1, 0), await dispositionOf(half, 0)]).toEqual(["return", "delete"]);
+    expect([await dispositionOf(1, halfOfTime - 1), await dispositionOf(1, halfOfTime)]).toEqual(["return", "delete"]);
+  });
+
   test("is replaced if it would be half as old as the queue keeps messages", async () => {
     const { options } = await surroundings();
     const returns = new ItemReturns(options);
@@ -213,7 +228,8 @@ describe("An attempt that runs alone", () => {
     // An earlier version of Sluice did not store when the first of two attempts began.
     const onlySecond = { ...began(0, 0), began: new Map([[2, NOW - 3_000]]) };
     expect(maybeRunningUntil(itemOf(9), onlySecond, 10_000, NOW)).toBe(NOW + 12_000);
-    // The clock was set back.
+    // The clock was set back, by more than a clock may differ.
+    expect(until(NOW + 5_000)).toBe(NOW + 20_000);
     expect(until(NOW + 5_001)).toBeUndefined();
     expect(until()).toBeUndefined();
   });
