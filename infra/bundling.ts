@@ -23,6 +23,9 @@ export const entryOf = (name: FunctionName): string => moduleFile(`../functions/
 /** The path of the module with the store in S3 and its SDK. */
 export const S3_ENTRY = moduleFile("../shared/aws/s3-file");
 
+/** Says to the code of a bundle that it runs in a function, so that esbuild leaves out what no function needs (`defineWorkflow`). */
+const IN_FUNCTION = { "process.env.SLUICE_IN_FUNCTION": '"true"' };
+
 /**
  * The esbuild options of a function's bundle. The CDK app and the embedded engine use the same options, so the engine
  * runs the same code that is deployed. A bundle contains the AWS SDK, so that the functions run the version that was
@@ -33,7 +36,7 @@ export function bundleOptions(workflowFile: string, bundling: BundlingSettings =
     ...COMMON_OPTIONS,
     target: LAMBDA_TARGET,
     external: [...COMMON_OPTIONS.external, ...packagesOutside(bundling)],
-    define: { ...bundling.define },
+    define: { ...bundling.define, ...IN_FUNCTION },
     loader: { ...bundling.loader },
     alias: {
       ...COMMON_ALIASES,

@@ -213,6 +213,7 @@ export interface Workflow<Result = unknown, Item = unknown, Input = unknown, Ret
   readonly toleratedFailures: Tolerance | undefined;
   readonly onComplete: OnComplete | undefined;
   readonly overlap: Overlap;
+  /** Always `undefined` in a function: the schedule was checked when the stack was synthesised. */
   readonly schedule: Schedule | undefined;
   readonly permissions: readonly ParsedPermission[];
   readonly environment: readonly string[];
@@ -365,7 +366,11 @@ export function defineWorkflow<
     toleratedFailures: tolerance(options.toleratedFailures),
     onComplete: checkOnComplete(options.onComplete),
     overlap: checkOverlap(options.overlap ?? "skip"),
-    schedule: options.schedule === undefined ? undefined : parseSchedule(options.schedule),
+    // The bundle of a function sets the variable. Functions need no schedule, so esbuild leaves out the code that parses one.
+    schedule:
+      process.env.SLUICE_IN_FUNCTION === undefined && options.schedule !== undefined
+        ? parseSchedule(options.schedule)
+        : undefined,
     permissions: parsePermissions(options.permissions ?? []),
     environment: checkEnvironment(options.environment ?? []),
     secrets: checkSecrets(options.secrets),

@@ -90,6 +90,14 @@ describe("a bundle", () => {
     expect(consumer(cities).includes("AWS_ACCESS_KEY_ID")).toBe(true);
   });
 
+  test("contains no code for schedules, which no function needs", () => {
+    const { sources } = JSON.parse(readFileSync(`${local.get(cities)?.consumer}.map`, "utf8"));
+    expect(sources.some((path: string) => path.endsWith("/definition/workflow.ts"))).toBe(true);
+    expect(
+      sources.filter((path: string) => /\/definition\/(schedule|next-occurrence|cron-fields)\.ts$/.test(path)),
+    ).toEqual([]);
+  });
+
   test("contains no code of a source that the workflow does not use", () => {
     const sourcesOf = (workflow: string): readonly string[] => {
       const map = JSON.parse(readFileSync(`${local.get(workflow)?.producer}.map`, "utf8"));
