@@ -48,6 +48,10 @@ export interface ControllerState {
   readonly doubt: number;
   /** Grows with each throttle at a number of slots that was proven. */
   readonly surprise: number;
+  /** Whether a trial has shown what the service limits, since the present limit was found. */
+  readonly isTried: boolean;
+  /** The ceiling in slots before the latest trial. Older code has not stored it. */
+  readonly slotsBefore?: number | undefined;
   /** What was accepted since the latest long wait that the service has asked for. */
   readonly cycle: { readonly since: number; readonly accepted: number };
   /** No attempt starts before this time, in milliseconds since 1970. */
@@ -66,8 +70,9 @@ export interface ControllerState {
  * - `hold`: the level is the ceiling.
  * - `probe`: the level is above the ceiling, in steps that grow.
  * - `search`: a probe has come so far that nothing is known any more. The level grows quickly.
+ * - `trial`: attempts start at the rate that the service accepted with the slots before, to see whether it limits slots or a rate.
  */
-export type Phase = "open" | "measure" | "hold" | "probe" | "search";
+export type Phase = "open" | "measure" | "hold" | "probe" | "search" | "trial";
 
 export interface Step {
   readonly epoch: number;
@@ -143,6 +148,7 @@ export const FIRST_STATE: ControllerState = {
   loads: NO_LOADS,
   doubt: 1,
   surprise: 0,
+  isTried: false,
   cycle: { since: 0, accepted: 0 },
   waitUntil: 0,
   believed: 0,

@@ -202,6 +202,11 @@ export class EnvironmentLimit {
     return Math.min(2 * share.slots, Math.ceil((share.perSecond * STOCK_MILLISECONDS) / 1_000) + 1);
   }
 
+  /** Whether the fleet tries whether the service bears a higher rate. The first throttle ends this, so it should be reported at once. */
+  get isRateProbed(): boolean {
+    return this.#lease?.share?.perSecond !== undefined && this.#lease.safePart < 1;
+  }
+
   /** Whether others hold the whole limit, as far as this environment knows. */
   isRefused(now: number): boolean {
     return this.#share(now)?.slots === 0 && this.#lease?.isFree === false;

@@ -11,6 +11,9 @@ const LEAST_DIFFERENCE = 0.5;
 /** The same in standard errors: chance alone does not reach this. */
 const LEAST_EVIDENCE = 3;
 
+/** The least standard deviation of the loads, as a part of their mean. Below it, about as many attempts are always in flight. */
+const LEAST_DEVIATION = 0.1;
+
 /** Throttles at a proven number of slots, after which the number of slots is not what the service limits. */
 const MOST_SURPRISE = 2;
 
@@ -42,6 +45,8 @@ export function isOtherKind({ kind, loads, surprise, latency, doubt }: Controlle
   if (throttled < FEWEST_THROTTLED || attempts < FEWEST_ATTEMPTS) return false;
   const mean = sum / attempts;
   const deviation = Math.sqrt(Math.max(1e-9, squares / attempts - mean * mean));
+  // Then a limit of a rate and one of slots are the same.
+  if (deviation < LEAST_DEVIATION * mean) return false;
   const difference = (throttledSum / throttled - mean) / deviation;
   return difference >= LEAST_DIFFERENCE && difference * Math.sqrt(throttled) >= LEAST_EVIDENCE * doubt;
 }

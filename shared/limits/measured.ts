@@ -67,6 +67,6 @@ export function measure(state: ControllerState, totals: EpochTotals, concurrency
     tested: tested?.level ?? 0,
     isTested: triedEpoch !== undefined && triedEpoch >= state.levelEpoch,
     isSeen: seenEpoch !== undefined && seenEpoch >= state.levelEpoch,
-    isFull: counted.inFlightMilliseconds > FULL * 1_000 * concurrency * byClock,
+    isFull: counted.inFlightMilliseconds > FULL * 1_000 * concurrency * Math.max(byClock, byMembers),
   };
 }

@@ -1,7 +1,9 @@
 import type { ControllerOptions, EpochTotals } from "./controller.ts";
 import { type ControllerState, FIRST_STATE, isLimiting, NO_LOADS, NO_SUM, type Sum } from "./controller-state.ts";
+import { beginTrial, canBeTried, isTrialDue, triedKind } from "./kind-trial.ts";
 import { addLoads, isOtherKind } from "./limit-kind.ts";
 import { type Measured, measure } from "./measured.ts";
+import { BURST, nextStep, whole } from "./probe-steps.ts";
 
 /** The throttles that failed probes may cost, as a part of the accepted attempts. */
 const BUDGET = 0.012;
@@ -13,26 +15,8 @@ const MOST_BUDGET = 0.03;
 /** While no probe is under way, a rate is this part of its ceiling, so that tokens collect in the service's bucket. */
 const BACK = 0.99;
 
-/** The first step of a probe above the ceiling, as a part of the ceiling. */
-const FIRST_STEP = 0.04;
-/** The smallest first step of a rate, in starts per second. */
-const FIRST_STEP_PER_SECOND = 1;
-/** Each step of a rate is this many times as large as the step before. */
-const STEP_GROWTH = 3;
-/** The same for steps of slots. */
-const SLOT_STEP_GROWTH = 2;
 /** The steps of a probe that wait until all environments have seen them. */
 const SEEN_STEPS = 2;
-/** A probe that has come this far becomes a search: the service bears far more than before. */
-const LARGE_STEP = 0.5;
-/** The growth while nothing is known. */
-const SEARCH_GROWTH = 2;
-/** The same while the ceiling is an estimate. */
-const FIRST_GROWTH = 1.4;
-
-/** A service may accept this many attempts at once, above its rate: a token bucket. */
-const BURST = 10;
-
 /** An epoch with fewer attempts does not show what the service bears. */
 const FEWEST_ADMITTED = 20;
 
@@ -86,6 +70,9 @@ const DOUBT_FADE = 0.003;
 const SURPRISE_FADE = 0.02;
 const SURPRISE_FADE_OF_SEVERAL = 0.05;
 
+/** After this time without a throttle at the same slots, their rate is known well enough for a trial. */
+const TRIAL_AFTER_SECONDS = 2;
+
 type State = { -readonly [key in keyof ControllerState]: ControllerState[key] };
 
 /** One step of the search: what an epoch has shown changes the level. */
@@ -96,7 +83,8 @@ export function search(before: ControllerState, totals: EpochTotals, options: Co
   noteLatency(state, totals);
   noteCycle(state, totals, accepted);
   if (accepted + throttled === 0) return state;
-  state.loads = addLoads(before, totals);
+  // What ends just after a probe started while more was in flight, and the service's bucket was empty.
+  if (measured.isTested) state.loads = addLoads(before, totals);
   state.doubt = Math.max(1, state.doubt * (1 - DOUBT_FADE));
   const earned = Math.min(MOST_BUDGET * accepted, Math.max(BUDGET * accepted, BUDGET_PER_SECOND * measured.seconds));
   state.budget = Math.min(2 * state.cost + 2, state.budget + earned) - throttled;
@@ -107,6 +95,7 @@ export function search(before: ControllerState, totals: EpochTotals, options: Co
     if (state.phase !== "hold") state.probed = add(state.probed, measured);
   }
   if (isLongWait(totals)) afterLongWait(state, totals, measured);
+  else if (state.phase === "trial") afterTrialEpoch(state, measured, totals);
   else if (throttled > 0) afterThrottles(state, measured, totals, options);
   else afterCleanEpoch(state, measured, totals, options);
   state.budget = Math.max(state.budget, -0.5 * state.cost);
@@ -213,7 +202,9 @@ function afterCleanEpoch(
   const sinceLevel = to - state.since;
   switch (state.phase) {
     case "hold":
-      if (!isTested || state.budget < state.cost) return;
+      if (!isTested) return;
+      if (isTrialDue(state) && state.clean.seconds >= TRIAL_AFTER_SECONDS) beginTrial(state, measured);
+      if (state.phase !== "hold" || state.budget < state.cost) return;
       if (sinceLevel < Math.max(LEAST_HOLD_MILLISECONDS, state.patience)) return;
       state.phase = "probe";
       state.probed = NO_SUM;
@@ -247,6 +238,7 @@ function beginSearch(state: State, { bears }: Measured, totals: EpochTotals): vo
   // Not all environments have reported, so the service may bear more.
   state.phase = "search";
   state.isNew = true;
+  state.isTried = false;
   state.probed = NO_SUM;
   state.budget = state.cost;
   state.clean = NO_SUM;
@@ -260,22 +252,6 @@ function openWhenFar(state: State, concurrency: number): void {
   state.ceiling = Math.max(state.ceiling, state.level);
   const far = state.kind === "rate" ? (4_000 * concurrency) / Math.max(1, state.latency) : concurrency;
   if (state.level >= far) state.phase = "open";
-}
-
-function nextStep(state: State, { bears, seconds }: Measured): void {
-  const { ceiling, level, kind } = state;
-  const base = kind === "rate" ? ceiling : Math.max(ceiling, state.proven);
-  // A service that counts over a window accepts no burst, so a small step is enough.
-  const least = kind === "slots" ? 1 : state.patience > 0 ? 0 : FIRST_STEP_PER_SECOND;
-  const first = Math.max(FIRST_STEP, least / base);
-  const before = level / (state.phase === "hold" ? base : (state.steps[0]?.level ?? base)) - 1;
-  const step = before > first / 2 ? before * (kind === "rate" ? STEP_GROWTH : SLOT_STEP_GROWTH) : first;
-  if (before >= LARGE_STEP || state.phase === "search") {
-    state.phase = "search";
-    // Environments that are refused return to this rate.
-    if (kind === "rate" && !state.isNew) state.ceiling = Math.max(ceiling, Math.min(level, bears - BURST / seconds));
-    state.level = whole(state, level * (state.isNew ? FIRST_GROWTH : SEARCH_GROWTH), Math.ceil);
-  } else state.level = Math.max(level + (kind === "rate" ? 0 : 1), whole(state, base * (1 + step), Math.round));
 }
 
 function afterThrottles(state: State, measured: Measured, totals: EpochTotals, options: ControllerOptions): void {
@@ -365,9 +341,27 @@ function afterThrottles(state: State, measured: Measured, totals: EpochTotals, o
     state.ceiling = Math.max(1, Math.min(state.ceiling - 1, lowest));
     state.proven = Math.min(state.proven, state.ceiling);
   }
+  const isTrial = !isProbing && isTested && isTrialDue(state);
   hold(state, totals);
-  if (isOtherKind(state)) changeKind(state, options);
+  const isOther = isOtherKind(state);
+  if (isTrial || (isOther && canBeTried(state))) beginTrial(state, measured);
+  else if (isOther) changeKind(state, options);
   state.clean = NO_SUM;
+}
+
+function afterTrialEpoch(state: State, measured: Measured, totals: EpochTotals): void {
+  // A trial is no probe, so it costs nothing of the budget.
+  state.budget += measured.throttled;
+  const kind = triedKind(state, measured);
+  if (kind === undefined) return;
+  if (kind === "slots") {
+    state.kind = kind;
+    state.ceiling = state.slotsBefore ?? 1;
+    state.doubt = Math.min(MOST_DOUBT, state.doubt * DOUBT);
+  }
+  forgetEvidence(state);
+  state.clean = NO_SUM;
+  hold(state, totals);
 }
 
 /** The second epoch at a level that is refused: the service's bucket was empty before, so it bears what it accepted. */
@@ -378,6 +372,8 @@ function endSearch(state: State, { bears }: Measured): void {
 }
 
 function hold(state: State, { to }: EpochTotals): void {
+  // What is in flight at another level says nothing about this one.
+  if (state.phase === "search" || state.isFallen) state.loads = NO_LOADS;
   state.phase = "hold";
   state.isNew = false;
   state.isRefused = false;
@@ -385,26 +381,25 @@ function hold(state: State, { to }: EpochTotals): void {
   state.since = to;
 }
 
-const whole = ({ kind }: State, value: number, round: (value: number) => number): number =>
-  kind === "rate" ? value : Math.max(1, round(value));
-
 /** Begins with what was accepted in the last seconds. */
 function changeKind(state: State, { concurrency }: ControllerOptions): void {
-  const { recent, ceiling, latency } = state;
-  if (state.kind === "rate") {
-    state.kind = "slots";
-    const inFlight = recent.seconds > 0 ? recent.inFlightSeconds / recent.seconds : (ceiling * latency) / 1_000;
-    state.ceiling = Math.max(1, Math.min(concurrency, Math.round(inFlight)));
-  } else {
-    state.kind = "rate";
-    state.ceiling = recent.seconds > 0 ? recent.accepted / recent.seconds : (1_000 * ceiling) / Math.max(1, latency);
-  }
+  const { accepted, inFlightSeconds, seconds } = state.recent;
+  const isRate = state.kind === "rate";
+  state.kind = isRate ? "slots" : "rate";
+  state.ceiling = isRate
+    ? Math.max(1, Math.min(concurrency, Math.round(inFlightSeconds / seconds)))
+    : accepted / seconds;
   state.doubt = Math.min(MOST_DOUBT, state.doubt * DOUBT);
   state.level = state.ceiling;
   state.phase = "search";
   state.isNew = true;
   state.probed = NO_SUM;
   state.steps = [];
+  forgetEvidence(state);
+}
+
+/** What the service limits was decided just now: the evidence for another kind begins anew, and so do probes. */
+function forgetEvidence(state: State): void {
   state.budget = Math.max(state.budget, state.cost);
   state.surprise = 0;
   state.proven = 0;

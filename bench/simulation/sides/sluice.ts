@@ -30,6 +30,9 @@ export class SluiceSide implements Side {
   #isReporting = false;
   #isDead = false;
   #acceptedPerSecond: number | undefined;
+  #hurriedAt = Number.NEGATIVE_INFINITY;
+  /** Whether no limit is in force. */
+  #isFree = true;
 
   constructor(row: SimulatedLimitRow, options: SluiceOptions, context: SideContext) {
     this.#row = row;
@@ -60,7 +63,13 @@ export class SluiceSide implements Side {
   }
 
   ended(attempt: StartedAttempt, ended: Ended): void {
-    this.#limit.ended(this.#context.clock(), attempt, ended);
+    const now = this.#context.clock();
+    this.#limit.ended(now, attempt, ended);
+    // As `LimitWatch.noteThrottle`.
+    const isUrgent = this.#isFree || this.#limit.isRateProbed;
+    if (ended.tag !== "throttled" || !isUrgent || now - this.#hurriedAt < 1_000) return;
+    this.#hurriedAt = now;
+    if (!this.#isReporting) this.#report(++this.#invocation);
   }
 
   stock(): number {
@@ -159,5 +168,6 @@ export class SluiceSide implements Side {
     this.#seen.note(state.members, begunAt, now);
     this.#limit.endReport(begunAt, now, state);
     this.#acceptedPerSecond = state.limit.acceptedPerSecond;
+    this.#isFree = state.limit.slots === undefined && state.limit.perSecond === undefined;
   }
 }

@@ -103,7 +103,8 @@ export class LimitWatch {
    */
   noteThrottle(): void {
     const now = this.#options.now();
-    if (!this.isFree || this.#invocation === undefined || now - this.#hurriedAt < PERIOD_MILLISECONDS) return;
+    if (this.#invocation === undefined || now - this.#hurriedAt < PERIOD_MILLISECONDS) return;
+    if (!this.isFree && !this.limit.isRateProbed) return;
     this.#hurriedAt = now;
     void this.#ask();
   }

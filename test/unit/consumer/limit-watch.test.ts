@@ -479,6 +479,27 @@ describe("the first throttle", () => {
     }
   });
 
+  test("of a probe of the rate is reported at once, so that the probe ends", async () => {
+    const { watch, begin, times, fleet } = watching();
+    await watch.prepare(500);
+    const { limit, shares, ...rest } = shared(2);
+    fleet.state = {
+      ...rest,
+      limit: { ...limit, perSecond: 20, safePart: 0.9 },
+      shares: Object.fromEntries(
+        Object.entries(shares).map(([member, given]) => [member, given.map((share) => ({ ...share, perSecond: 20 }))]),
+      ),
+    };
+    begin();
+    await pass(1_110);
+    expect(watch.limit.isRateProbed).toBe(true);
+    const before = times.length;
+    watch.noteThrottle();
+    watch.noteThrottle();
+    await pass(0);
+    expect(times).toHaveLength(before + 1);
+  });
+
   test("hastens nothing while a limit is in force, or between two invocations", async () => {
     const { watch, begin, times, fleet } = watching();
     await watch.prepare(500);

@@ -1,96 +1,34 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import {
-  type ControllerOptions,
-  type ControllerState,
-  type EpochTotals,
-  nextLimit,
-} from "../../../shared/limits/controller.ts";
-import type { FleetLimit, SetLimit } from "../../../shared/limits/fleet-limit.ts";
-import { NO_REPORT, type Report } from "../../../shared/limits/report.ts";
-
-const OPTIONS: ControllerOptions = { concurrency: 100, tasksPerEnvironment: 10, adaptive: true, latency: false };
-const LATENCY = 300;
-
-/**
- * Runs the controller against a service that accepts up to `accepts` starts in a second, an epoch a second. Such a service refuses
- * attempts though it has accepted as many in flight a moment before.
- */
-class Run {
-  state: ControllerState | undefined;
-  limit: FleetLimit = {};
-  #epoch = 0;
-  #set: SetLimit = {};
-  readonly #options: ControllerOptions;
-
-  constructor(options = OPTIONS, set: SetLimit = {}) {
-    this.#options = options;
-    this.#set = set;
-  }
-
-  epoch(accepts: number, rest: Partial<EpochTotals> = {}, figures: Partial<Report> = {}): FleetLimit {
-    const { concurrency } = this.#options;
-    const slots = this.limit.slots ?? concurrency;
-    const offered = Math.min(this.limit.perSecond ?? Number.POSITIVE_INFINITY, (1_000 * slots) / LATENCY);
-    const succeeded = Math.min(offered, accepts);
-    const counted: Report = {
-      ...NO_REPORT,
-      started: offered,
-      succeeded,
-      throttled: Math.round(offered - succeeded),
-      contradictions: Math.min(2, Math.round(offered - succeeded)),
-      inFlightMilliseconds: succeeded * LATENCY,
-      succeededMilliseconds: succeeded * LATENCY,
-      slotMilliseconds: 1_000 * slots,
-      heldMilliseconds: 1_000,
-      allowedStarts: this.limit.perSecond ?? 0,
-      elapsedMilliseconds: 1_000,
-      ...figures,
-    };
-    const epoch = this.#epoch++;
-    const totals: EpochTotals = {
-      epoch,
-      members: 1,
-      holders: 1,
-      counted,
-      from: 1_000 * epoch,
-      to: 1_000 * (epoch + 1),
-      seenEpoch: epoch,
-      triedEpoch: epoch,
-      ...rest,
-    };
-    const decision = nextLimit(this.state, totals, this.#set, this.#options);
-    this.state = decision.state;
-    this.limit = decision.limit;
-    return decision.limit;
-  }
-
-  epochs(count: number, accepts: number): FleetLimit {
-    for (let epoch = 0; epoch < count; epoch++) this.epoch(accepts);
-    return this.limit;
-  }
-}
+import { type ControllerState, type EpochTotals, nextLimit } from "../../../shared/limits/controller.ts";
+import type { Phase } from "../../../shared/limits/controller-state.ts";
+import { NO_REPORT } from "../../../shared/limits/report.ts";
+import { ControllerRun, OPTIONS } from "../../helpers/controller-run.ts";
 
 describe("a service that limits a rate", () => {
   test("no limit is in force before the first throttle", () => {
-    expect(new Run().epochs(100, 1e9)).toMatchObject({ slots: undefined, perSecond: undefined, reason: undefined });
+    expect(new ControllerRun().epochs(100, 1e9)).toMatchObject({
+      slots: undefined,
+      perSecond: undefined,
+      reason: undefined,
+    });
   });
 
   test("after the first throttles, the limit is what the service accepted in flight", () => {
-    const run = new Run();
+    const run = new ControllerRun();
     run.epoch(50);
     run.epoch(50, { found: 14 });
     expect(run.limit).toMatchObject({ slots: 15, perSecond: undefined, reason: "throttled" });
   });
 
   test("throttles at a number of slots that the service has accepted show that it limits a rate", () => {
-    const run = new Run();
+    const run = new ControllerRun();
     run.epochs(12, 50);
     expect(run.limit.perSecond).toBeDefined();
   });
 
   test("it stays near what the service accepts", () => {
-    const run = new Run();
+    const run = new ControllerRun();
     run.epochs(30, 50);
     for (let epoch = 0; epoch < 200; epoch++) {
       const { perSecond = 0 } = run.epoch(50);
@@ -100,19 +38,19 @@ describe("a service that limits a rate", () => {
   });
 
   test("it follows a step down within three epochs", () => {
-    const run = new Run();
+    const run = new ControllerRun();
     run.epochs(60, 100);
     expect(run.epochs(3, 20).perSecond).toBeLessThan(30);
   });
 
   test("it follows a step up", () => {
-    const run = new Run();
+    const run = new ControllerRun();
     run.epochs(60, 20);
     expect(run.epochs(30, 200).perSecond).toBeGreaterThan(150);
   });
 
   test("a search that is refused ends at what the service accepts in the next epoch", () => {
-    const run = new Run();
+    const run = new ControllerRun();
     run.epochs(60, 20);
     let epochs = 0;
     while (run.state?.phase !== "search") run.epochs(1, 1e9);
@@ -127,8 +65,57 @@ describe("a service that limits a rate", () => {
     expect(run.limit.perSecond).toBeLessThan(205);
   });
 
+  test("a search multiplies a rate by up to four, and adds at most 150/s where that is more than doubling it", () => {
+    const run = new ControllerRun({ ...OPTIONS, concurrency: 1_000 });
+    run.epochs(60, 20);
+    const levels: number[] = [];
+    for (let epoch = 0; epoch < 40; epoch++) {
+      const { level = 0 } = run.state ?? {};
+      run.epoch(1e9, {}, { started: level, succeeded: level });
+      if (run.state?.phase === "search") levels.push(level);
+    }
+    const [first = 0, second = 0, third = 0, fourth = 0] = levels;
+    expect(first).toBeLessThan(50);
+    expect(second).toBeCloseTo(Math.min(4 * first, first + 150));
+    expect(third).toBeCloseTo(second + 150);
+    expect(fourth).toBeCloseTo(2 * third);
+  });
+
+  test("a search of a low rate doubles it: a bucket may pay for all of its few attempts", () => {
+    const run = new ControllerRun();
+    run.epochs(60, 5);
+    const growths: number[] = [];
+    for (let epoch = 0; epoch < 20; epoch++) {
+      const { level = 0 } = run.state ?? {};
+      run.epoch(1e9, {}, { started: level, succeeded: level });
+      if (run.state?.phase === "search" && level < 15) growths.push((run.state?.level ?? 0) / level);
+    }
+    expect(growths.length).toBeGreaterThan(0);
+    expect(new Set(growths)).toEqual(new Set([2]));
+  });
+
+  test("what ends just after a probe is no evidence about what the service limits", () => {
+    const run = new ControllerRun();
+    run.epochs(60, 50);
+    while (run.state?.phase !== "hold") run.epochs(1, 50);
+    const { loads } = run.state;
+    run.epoch(50, { triedEpoch: 0 }, { load: 50, loadSquared: 30 });
+    expect(run.state?.loads).toEqual(loads);
+  });
+
+  test("attempts in flight at another rate are no evidence about the present one", () => {
+    const run = new ControllerRun();
+    run.epochs(60, 20);
+    const until = (phase: Phase, accepts: number) => {
+      for (let epoch = 0; run.state?.phase !== phase && epoch < 50; epoch++) run.epoch(accepts);
+      return run.state;
+    };
+    expect(until("search", 1e9)?.loads.attempts).toBeGreaterThan(0);
+    expect(until("hold", 200)?.loads.attempts).toBe(0);
+  });
+
   test("a service that falls far during a probe is followed at once, and the fall does not make later probes rare", () => {
-    const run = new Run();
+    const run = new ControllerRun();
     run.epochs(60, 100);
     while (run.state?.phase !== "probe") run.epochs(1, 100);
     run.epoch(20);
@@ -138,7 +125,7 @@ describe("a service that limits a rate", () => {
   });
 
   test("throttles that belong to the level before a fall neither lower the ceiling again nor cost a probe", () => {
-    const run = new Run();
+    const run = new ControllerRun();
     run.epochs(60, 100);
     run.epoch(20);
     const { ceiling, budget = 0 } = run.state ?? {};
@@ -148,13 +135,13 @@ describe("a service that limits a rate", () => {
   });
 
   test("the limit is given up when only `concurrency` limits the fleet", () => {
-    const run = new Run();
+    const run = new ControllerRun();
     run.epochs(20, 50);
     expect(run.epochs(120, 1e9)).toMatchObject({ slots: undefined, perSecond: undefined });
   });
 
   test("a later run starts from what was remembered", () => {
-    const run = new Run();
+    const run = new ControllerRun();
     run.epochs(60, 50);
     const state = JSON.parse(JSON.stringify(run.state)) as ControllerState;
     const totals = { epoch: 1_000, members: 0, holders: 0, counted: NO_REPORT, from: 1e9, to: 1e9 + 1_000 };
@@ -164,7 +151,7 @@ describe("a service that limits a rate", () => {
 
 describe("a service that limits slots", () => {
   test("a probe that is refused ends at the slots that were proven", () => {
-    const run = new Run();
+    const run = new ControllerRun();
     run.epoch(50);
     run.epoch(50, { found: 14 });
     const throttled = { throttled: 1, contradictions: 0 };
@@ -178,7 +165,7 @@ describe("a service that limits slots", () => {
   });
 
   test("while a probe is under way, the limit says which part of it is safe", () => {
-    const run = new Run();
+    const run = new ControllerRun();
     run.epoch(50);
     run.epoch(50, { found: 14 });
     const parts = Array.from({ length: 10 }, () => run.epoch(1e9).safePart ?? 1);
@@ -197,7 +184,7 @@ test("the ceiling that an older controller has found stays in force", () => {
 
 describe("a wait that the service asks for", () => {
   test("the rate is what the service accepts in a whole window", () => {
-    const run = new Run();
+    const run = new ControllerRun();
     run.epoch(0, {}, { succeeded: 600, throttled: 0 });
     run.epoch(0, { waitUntil: 60_000 }, { succeeded: 0, throttled: 20 });
     expect(run.limit.perSecond).toBeCloseTo(10, 0);
@@ -205,7 +192,7 @@ describe("a wait that the service asks for", () => {
   });
 
   test("the fleet waits at most 10 s before it tries again, so one item cannot stop it for long", () => {
-    const run = new Run();
+    const run = new ControllerRun();
     run.epoch(0, {}, { succeeded: 600, throttled: 0 });
     run.epoch(0, { waitUntil: 3_600_000 }, { succeeded: 0, throttled: 20 });
     expect(run.limit.waitUntil).toBeLessThanOrEqual(12_000);
@@ -214,7 +201,7 @@ describe("a wait that the service asks for", () => {
 
 describe("limits that people set", () => {
   test("the smallest limit wins", () => {
-    const run = new Run(OPTIONS, { concurrency: 20, perSecond: 5 });
+    const run = new ControllerRun(OPTIONS, { concurrency: 20, perSecond: 5 });
     expect(run.epochs(5, 1e9)).toMatchObject({ reason: "set" });
     expect(run.limit.slots).toBeLessThanOrEqual(20);
     expect(run.limit.perSecond).toBeCloseTo(5.5);
@@ -222,13 +209,13 @@ describe("limits that people set", () => {
   });
 
   test("with `adaptive: false`, throttles change nothing", () => {
-    const run = new Run({ ...OPTIONS, adaptive: false }, { concurrency: 20 });
+    const run = new ControllerRun({ ...OPTIONS, adaptive: false }, { concurrency: 20 });
     expect(run.epochs(10, 5)).toMatchObject({ slots: 20, perSecond: undefined });
   });
 });
 
 test("rate-limit headers lower the rate for 10 s", () => {
-  const run = new Run();
+  const run = new ControllerRun();
   expect(run.epoch(1e9, { advertised: 7 })).toMatchObject({ perSecond: 7, reason: "advertised" });
   expect(run.epochs(12, 1e9).perSecond).toBeUndefined();
 });

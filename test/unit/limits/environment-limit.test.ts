@@ -301,3 +301,17 @@ test("a throttle contradicts a limit of slots if the service has accepted as man
   const { report } = limit.beginReport(400, 10);
   expect(report).toMatchObject({ throttled: 2, contradictions: 1 });
 });
+
+test("a rate above what is safe is a probe of the rate, and slots above it are none", () => {
+  const limit = working();
+  expect(limit.isRateProbed).toBe(false);
+  const probed = (epoch: number, more: Partial<LimitState>) => {
+    limit.beginReport(100 * epoch, 10);
+    limit.endReport(100 * epoch, 100 * epoch + 10, held({ epoch, ...more }));
+    return limit.isRateProbed;
+  };
+  expect(probed(5, { limit: { slots: 10, safePart: 0.9 }, shares: { a: [{ epoch: 5, slots: 10 }] } })).toBe(false);
+  const shares = (epoch: number) => ({ a: [{ epoch, slots: 10, perSecond: 20 }] });
+  expect(probed(6, { limit: { slots: 10, perSecond: 20 }, shares: shares(6) })).toBe(false);
+  expect(probed(7, { limit: { slots: 10, perSecond: 20, safePart: 0.9 }, shares: shares(7) })).toBe(true);
+});
