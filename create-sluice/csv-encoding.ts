@@ -29,9 +29,9 @@ const DAMAGED = "\ufffd";
 
 /**
  * Finds out the encoding of a CSV file. Text that is neither UTF-8 nor UTF-16 is taken for windows-1252, which Excel
- * writes in Western countries: nothing in the bytes tells it from encodings of its kind, so the user must be told.
+ * writes in Western countries. The bytes do not show whether it is another encoding of this kind, so the user must be told.
  *
- * @throws {Error} The file is no text. The message goes on after "The file is".
+ * @throws {Error} The file is no text. The message is the end of a sentence that begins with "The file is".
  */
 export function encodingOf(content: Uint8Array): CsvEncoding {
   const begins = (bytes: readonly number[]) => bytes.every((byte, index) => content[index] === byte);
@@ -44,8 +44,8 @@ export function encodingOf(content: Uint8Array): CsvEncoding {
 }
 
 /**
- * Tells windows-1252 from UTF-8 with some bytes that are not, such as a file that was cut off or that was merged from two: letters
- * with accents in windows-1252 are almost never UTF-8.
+ * Distinguishes windows-1252 from UTF-8 with some invalid bytes, such as a file that was cut off or that was merged from two.
+ * Letters with accents in windows-1252 are almost never valid UTF-8.
  */
 function asciiBased(content: Uint8Array): Omit<CsvEncoding, "markBytes"> {
   if (isUtf8(content)) return { name: "utf-8" };

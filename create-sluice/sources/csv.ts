@@ -69,7 +69,7 @@ import * as z from "zod";
 export default defineWorkflow({
   name: "${name}",
   source: fileLines("${file}", { ${settings.join(", ")} }),
-  // All values of a CSV file are strings. z.coerce.number() makes a number of one.
+  // All values of a CSV file are strings. z.coerce.number() turns one into a number.
   item: z.object({
 ${fields}  }),
   // Runs once for each row, up to 10 at the same time. An error is tried again; PermanentError is not.

@@ -80,7 +80,7 @@ export interface Fleet extends ModelledFleet {
  * and how they record and delete. The decisions are those of the consumer (`refill-policy.ts`, `recording-limits.ts`), and
  * nothing is sent. `estimate` simulates a part of a large run.
  *
- * The producer sends up to `maxBacklog` messages, and goes on as soon as there is room.
+ * The producer sends up to `maxBacklog` messages, and continues as soon as there is room.
  */
 export function modelFleet(modelled: ModelledFleet): FleetCounts {
   const { topology, source, scale, delivery } = modelled;
