@@ -79,6 +79,14 @@ test("the tarball holds JavaScript and types, and nothing that Node would have t
   expect(files).toEqual(expect.arrayContaining(["dist/functions/consumer.js", "dist/functions/producer.js"]));
 });
 
+test("the packages inside the tarball have their licences beside them, and the page of the dashboard is minified", () => {
+  const read = (file: string) => readFileSync(join(project.path, "node_modules/sluice/dist", file), "utf8");
+  expect(read("vendor/LICENSES.txt")).toMatch(/^commander \d/m);
+  expect(read("ui/page/LICENSES.txt")).toMatch(/^preact \d/m);
+  // A line of the minified script has thousands of characters.
+  expect(read("ui/page/page.js").split("\n").length).toBeLessThan(200);
+});
+
 /** The most that the library may take in a user's project: 60 MB as `du -sm` counts them. */
 const MOST_BYTES = 60 * 1_024 * 1_024;
 

@@ -1,9 +1,10 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, relative, sep } from "node:path";
-import { build, type Metafile, type Plugin } from "esbuild";
+import { build, type Plugin } from "esbuild";
 import { BANNER } from "../../shared/bundling/build-options.ts";
 import { filesIn } from "./files.ts";
 import { importsOf, namesImported, withImports } from "./imports.ts";
+import { licencesOf } from "./licences.ts";
 import { IN_FUNCTIONS, INSTALLED, packageOf, VENDORED } from "./vendored.ts";
 
 /** A module of a vendored package, by its name as the library imports it: `csv-parse/sync`. */
@@ -32,7 +33,7 @@ export async function vendor(directory: string, root: string): Promise<void> {
       { texts, output, root, banner: BANNER },
     ),
   ];
-  writeFileSync(join(output, "LICENSES.txt"), licencesOf(used.flat(), root));
+  writeFileSync(join(output, "LICENSES.txt"), licencesOf(used, root));
   for (const file of files) {
     const text = readFileSync(file, "utf8");
     const changed = withImports(text, (specifier) => {
@@ -53,7 +54,7 @@ interface BundleOptions {
   readonly banner: string;
 }
 
-/** Bundles modules, each with a file of its own. Returns the inputs of the bundles. */
+/** Bundles modules, each with a file of its own. Returns what is in the bundles. */
 async function bundle(specifiers: readonly Specifier[], { texts, output, root, banner }: BundleOptions) {
   mkdirSync(output, { recursive: true });
   const { metafile } = await build({
@@ -77,7 +78,7 @@ async function bundle(specifiers: readonly Specifier[], { texts, output, root, b
     legalComments: "none",
     logLevel: "warning",
   });
-  return inputsOf(metafile);
+  return metafile;
 }
 
 const ENTRY = "vendored:";
@@ -115,22 +116,3 @@ const dynaliteActions: Plugin = {
     });
   },
 };
-
-const inputsOf = ({ outputs }: Metafile): readonly string[] =>
-  Object.values(outputs).flatMap(({ inputs }) => Object.keys(inputs));
-
-const LICENCE = /^(licen[cs]e|copying)(\.|$)/i;
-
-/** The licence of each package whose code is in the bundles. Their licences ask for it. */
-function licencesOf(inputs: readonly string[], root: string): string {
-  const folders = inputs.flatMap((input) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(input)?.[0] ?? []);
-  const texts = [...new Set(folders)].toSorted().map((folder) => {
-    const path = join(root, folder);
-    const { name, version, license, author } = JSON.parse(readFileSync(join(path, "package.json"), "utf8"));
-    const file = readdirSync(path).find((each) => LICENCE.test(each));
-    const by = typeof author === "string" ? author : (author?.name ?? name);
-    const text = file === undefined ? `${license}, by ${by}` : readFileSync(join(path, file), "utf8").trim();
-    return `${name} ${version}\n\n${text}\n`;
-  });
-  return `The files in this directory contain these packages.\n\n${texts.join(`\n${"-".repeat(80)}\n\n`)}`;
-}

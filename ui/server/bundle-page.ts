@@ -1,12 +1,16 @@
-import { mkdir, writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
+import { build, type Metafile } from "esbuild";
 import type { Assets } from "./assets.ts";
 
+export interface BundledPage extends Assets {
+  /** Which files are in the bundle. Their paths begin at the root of the repository. */
+  readonly metafile: Metafile;
+}
+
 /** Bundles the page. A user never needs this: the published package has the result. */
-export async function bundlePage(): Promise<Assets> {
-  const { outputFiles } = await build({
+export async function bundlePage(): Promise<BundledPage> {
+  const { outputFiles, metafile } = await build({
+    absWorkingDir: fileURLToPath(new URL("../..", import.meta.url)),
     entryPoints: [fileURLToPath(new URL("../page/page.tsx", import.meta.url))],
     bundle: true,
     minify: true,
@@ -18,17 +22,10 @@ export async function bundlePage(): Promise<Assets> {
     jsxImportSource: "preact",
     define: { "process.env.NODE_ENV": '"production"' },
     logLevel: "silent",
+    // The published package has a file with the licences.
     legalComments: "none",
+    metafile: true,
   });
   const textOf = (extension: string) => outputFiles.find(({ path }) => path.endsWith(extension))?.text ?? "";
-  return { script: textOf(".js"), style: textOf(".css") };
-}
-
-/** `node ui/server/bundle-page.ts dist/ui/page` writes the page into a directory. */
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const [, , directory = "dist/ui/page"] = process.argv;
-  const { script, style } = await bundlePage();
-  await mkdir(directory, { recursive: true });
-  await writeFile(join(directory, "page.js"), script);
-  await writeFile(join(directory, "page.css"), style);
+  return { script: textOf(".js"), style: textOf(".css"), metafile };
 }

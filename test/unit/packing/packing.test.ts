@@ -10,6 +10,7 @@ import { pruneDeclarations } from "../../../tools/packing/declarations.ts";
 import { deleteEmptyModules } from "../../../tools/packing/empty-modules.ts";
 import { filesIn } from "../../../tools/packing/files.ts";
 import { importsOf, namesImported, withImports } from "../../../tools/packing/imports.ts";
+import { packPage } from "../../../tools/packing/page.ts";
 import { vendor } from "../../../tools/packing/vendor.ts";
 import { INSTALLED, packageOf, VENDORED } from "../../../tools/packing/vendored.ts";
 import { withoutComments } from "../../../tools/packing/without-comments.ts";
@@ -167,4 +168,18 @@ test("comments are deleted, and the code stays readable and does the same", asyn
   write({ "a.js": '// why\n/** what */\nexport async function f(a) {\n  /* how */ return "// " + a;\n}\n' });
   await withoutComments([path("a.js")]);
   expect(read("a.js")).toBe('export async function f(a) {\n  return "// " + a;\n}\n');
+});
+
+test("the page of the dashboard is packed small, and with the licences of the packages that it contains", async () => {
+  await packPage(path("ui/page"), root);
+  // A line of the minified script has thousands of characters.
+  expect(read("ui/page/page.js").split("\n").length).toBeLessThan(200);
+  expect(read("ui/page/page.css")).toContain(".bar");
+  const licences = read("ui/page/LICENSES.txt");
+  for (const name of ["preact", "@preact/signals", "uplot", "virtua", "react-json-view-lite", "diff"]) {
+    expect(licences).toMatch(new RegExp(`^${name} \\d+\\.\\d+\\.\\d+\n\n\\S`, "m"));
+  }
+  expect(licences).toContain("Leon Sorokin");
+  // It is installed under the names of the two packages that it replaces.
+  expect(licences.match(/^@preact\/compat \d/gm)).toHaveLength(1);
 });
