@@ -134,6 +134,7 @@ describe("A page row", () => {
   test("is redriven if one of its deaths is, and counts a redriven item that has not settled before as pending once", () => {
     expect(page({ [deadSet("exhausted")]: new Set([0, generationEntry(1, 1)]) }).redriven).toBe(true);
     expect(page({ [deadSet("exhausted")]: new Set([0, 1]) }).redriven).toBe(false);
+    expect(page({ done: new Set([0, 1]), cancelled: new Set([2]) }).redriven).toBe(false);
     const redriven = page({ redriven: new Set([generationEntry(1, 1)]) });
     expect(presentTotals(redriven).pending).toBe(4);
     expect([0, 1].map((index) => isRedriven(redriven, index))).toEqual([false, true]);
