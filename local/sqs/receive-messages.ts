@@ -231,6 +231,6 @@ function received(queue: Queue, row: MessageRow, nonce: number, now: number): Re
     body: row.body,
     md5OfBody: md5OfBody(row.body),
     systemAttributes,
-    attributes: JSON.parse(row.attributes ?? "{}") as MessageAttributes,
+    attributes: row.attributes === null ? {} : (JSON.parse(row.attributes) as MessageAttributes),
   };
 }

@@ -39,7 +39,7 @@ export function sequenceNumber(sequence: number): string {
 
 /** The size that SQS counts: the body, and the names, types and values of the attributes. */
 export function messageBytes(message: OutgoingMessage): number {
-  return Buffer.byteLength(message.body) + attributeBytes(message.attributes ?? {});
+  return Buffer.byteLength(message.body) + (message.attributes === undefined ? 0 : attributeBytes(message.attributes));
 }
 
 /** Checks one message and stores it. */
@@ -57,7 +57,9 @@ function check(queue: Queue, message: OutgoingMessage): void {
     );
   }
   checkCharacters(message.body);
-  checkMessageAttributes(message.attributes ?? {});
+  if (message.attributes !== undefined) {
+    checkMessageAttributes(message.attributes);
+  }
   if (message.delaySeconds !== undefined) {
     if (queue.fifo && message.delaySeconds !== 0) {
       throw invalidParameter(
@@ -153,7 +155,7 @@ function insert(
     identity.group,
     identity.deduplicationId,
     message.traceHeader ?? null,
-    JSON.stringify(message.attributes ?? {}),
+    message.attributes === undefined ? null : JSON.stringify(message.attributes),
     message.body,
   );
   queue.total += 1;
