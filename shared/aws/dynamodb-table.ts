@@ -9,6 +9,7 @@ import {
   UpdateItemCommand,
 } from "@aws-sdk/client-dynamodb";
 import { marshall, unmarshall } from "@aws-sdk/util-dynamodb";
+import { batchesOf } from "../base/batches.ts";
 import { backoffMilliseconds, type RetryPolicy } from "../base/retry.ts";
 import { sendCommand } from "./fast-path.ts";
 import { MOST_BATCH_GET_KEYS } from "./quotas.ts";
@@ -74,10 +75,8 @@ export class DynamoDbStore implements LedgerStore {
     const rows = new Map<string, Row>();
     // DynamoDB refuses a request that contains the same key twice.
     const distinct = [...new Map(keys.map((key) => [keyText(key), toKey(key)])).values()];
-    for (let start = 0; start < distinct.length; start += MOST_BATCH_GET_KEYS) {
-      for (const row of await this.#readGroup(distinct.slice(start, start + MOST_BATCH_GET_KEYS))) {
-        rows.set(keyText(row as unknown as Key), row);
-      }
+    for (const some of batchesOf(distinct, MOST_BATCH_GET_KEYS)) {
+      for (const row of await this.#readGroup(some)) rows.set(keyText(row as unknown as Key), row);
     }
     return rows;
   }

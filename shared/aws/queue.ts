@@ -13,6 +13,7 @@ import {
   SendMessageCommand,
   type SQSClient,
 } from "@aws-sdk/client-sqs";
+import { batchesOf } from "../base/batches.ts";
 import { SluiceError } from "../base/errors.ts";
 import { sendCommand } from "./fast-path.ts";
 import { LARGEST_BATCH } from "./quotas.ts";
@@ -273,10 +274,10 @@ export class Queue {
   async changeVisibilities(
     changes: readonly { readonly receiptHandle: string; readonly milliseconds: number }[],
   ): Promise<void> {
-    for (let start = 0; start < changes.length; start += LARGEST_BATCH.entries) {
+    for (const some of batchesOf(changes, LARGEST_BATCH.entries)) {
       await sendCommand(this.#client, ChangeMessageVisibilityBatchCommand, {
         QueueUrl: this.#url,
-        Entries: changes.slice(start, start + LARGEST_BATCH.entries).map(({ receiptHandle, milliseconds }, index) => ({
+        Entries: some.map(({ receiptHandle, milliseconds }, index) => ({
           Id: String(index),
           ReceiptHandle: receiptHandle,
           VisibilityTimeout: toSeconds(milliseconds),

@@ -1,6 +1,7 @@
 import { Buffer } from "node:buffer";
 import { setTimeout } from "node:timers/promises";
 import type { _Object, CompletedPart, S3Client } from "@aws-sdk/client-s3";
+import { batchesOf } from "../base/batches.ts";
 import { backoffMilliseconds, type RetryPolicy } from "../base/retry.ts";
 import {
   ObjectMissingError,
@@ -196,8 +197,7 @@ export class S3ObjectStore implements ObjectStore {
   }
 
   async delete(keys: readonly string[]): Promise<void> {
-    for (let start = 0; start < keys.length; start += MOST_DELETED_OBJECTS) {
-      const group = keys.slice(start, start + MOST_DELETED_OBJECTS);
+    for (const group of batchesOf(keys, MOST_DELETED_OBJECTS)) {
       await this.#during("delete", group[0] ?? "", async () => await this.#deleteGroup(group));
     }
   }

@@ -1,5 +1,6 @@
 import type { MessageAttributeValue } from "@aws-sdk/client-sqs";
 import type { OutgoingMessage, Queue } from "../aws/queue.ts";
+import { batchesOf } from "../base/batches.ts";
 import { toError } from "../base/errors.ts";
 import { NewerVersionError } from "../base/newer-version.ts";
 import type { ItemFate } from "../ledger/item-ledger.ts";
@@ -167,8 +168,7 @@ class Redriver {
     );
     this.#selected += selected.length;
     const step = dryRun ? Math.max(1, selected.length) : this.#pacer.step;
-    for (let start = 0; start < selected.length; start += step) {
-      const some = selected.slice(start, start + step);
+    for (const some of batchesOf(selected, step)) {
       const mayMove = dryRun || ((await this.#pacer.wait(some.length)) && (await this.#room.wait(some.length)));
       if (!mayMove) return;
       await this.#redrive(some);

@@ -1,4 +1,5 @@
 import type { ObjectStore } from "../aws/object-store.ts";
+import { batchesOf } from "../base/batches.ts";
 import { blockText, readBlockRecord } from "./block-records.ts";
 import type { Manifest } from "./manifest.ts";
 import {
@@ -69,9 +70,7 @@ async function deleteReplaced(
     .toString()
     .split("\n")
     .filter((line) => line !== "");
-  for (let start = 0; start < keys.length; start += KEYS_PER_DELETION) {
-    await store.delete(keys.slice(start, start + KEYS_PER_DELETION));
-  }
+  for (const some of batchesOf(keys, KEYS_PER_DELETION)) await store.delete(some);
 }
 
 async function deleteUnnamed(store: ObjectStore, prefix: string, isGarbage: (key: string) => boolean): Promise<void> {
