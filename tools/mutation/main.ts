@@ -69,7 +69,7 @@ async function test({ folder, ...of }: Area): Promise<readonly Result[]> {
     return verdict === "survived" || (verdict === "not covered" && values.tests !== undefined) ? "unfinished" : verdict;
   };
   if (isInterrupted) return readResults(folder);
-  const met = new MetPairs(name, code);
+  const met = new MetPairs(name, code, order);
   const passes = values.quick ? PASSES.slice(0, 1) : PASSES;
   for (const [pass, { above, costs, most }] of passes.entries()) {
     // Who names tests wants each mutant to meet all of them, except for the dearest.

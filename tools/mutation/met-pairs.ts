@@ -19,15 +19,21 @@ export class MetPairs {
   readonly #path: string;
   readonly #code: string;
   readonly #byFile = new Map<string, Set<string>>();
+  /** By test file, as it was at first. If a file changes during a run, its pairs do not count for the new content. */
+  readonly #contents = new Map<string, string>();
 
-  constructor(name: string, code: Readonly<Record<string, string>>) {
+  /** @param files The files of the tests that run. */
+  constructor(name: string, code: Readonly<Record<string, string>>, files: readonly string[]) {
     this.#path = join(DIRECTORY, `${name}.met.json`);
     this.#code = createHash("sha256").update(JSON.stringify(code)).digest("hex");
-    if (!existsSync(this.#path)) return;
-    const stored = JSON.parse(readFileSync(this.#path, "utf8")) as Stored;
+    const stored: Stored = existsSync(this.#path)
+      ? JSON.parse(readFileSync(this.#path, "utf8"))
+      : { code: this.#code, files: {} };
+    for (const file of new Set([...files, ...Object.keys(stored.files)]))
+      if (existsSync(file)) this.#contents.set(file, contentOf(file));
     if (stored.code !== this.#code) return;
     for (const [file, { content, pairs }] of Object.entries(stored.files))
-      if (existsSync(file) && contentOf(file) === content) this.#byFile.set(file, new Set(pairs));
+      if (this.#contents.get(file) === content) this.#byFile.set(file, new Set(pairs));
   }
 
   get all(): string[] {
@@ -42,7 +48,10 @@ export class MetPairs {
   }
 
   save(): void {
-    const files = Array.from(this.#byFile, ([file, pairs]) => [file, { content: contentOf(file), pairs: [...pairs] }]);
+    const files = Array.from(this.#byFile, ([file, pairs]) => [
+      file,
+      { content: this.#contents.get(file), pairs: [...pairs] },
+    ]);
     writeFileSync(this.#path, JSON.stringify({ code: this.#code, files: Object.fromEntries(files) }));
   }
 }

@@ -147,7 +147,11 @@ export const REASONS: readonly Reason[] = [
   { file: "consumer/consumer.ts", change: /: "together" => ""/, reason: PERFORMANCE },
   // The plan finds that no slot may have a message.
   { file: "consumer/consumer.ts", change: /: this\.#usableSlots > 0 => (true|.* >= 0)/, reason: PERFORMANCE },
-  { file: "consumer/consumer.ts", change: /: refill\?\.visibilityTimeoutSeconds => /, reason: DEFENCE },
+  {
+    file: "consumer/consumer.ts",
+    change: /: refill\?\.(visibilityTimeoutSeconds|waitingMilliseconds) => /,
+    reason: DEFENCE,
+  },
   // The states of no items are not read, and each run has a mode.
   { file: "consumer/look-up.ts", change: /^ArrayDeclaration: \[\] =>|: mode\?\./, reason: SAME },
   // Only `not needed` is compared.
@@ -198,7 +202,7 @@ export const REASONS: readonly Reason[] = [
   { file: "slots/limit-watch.ts", change: /: epoch > wait => epoch >= wait/, reason: SAME },
   // `LimitedSlots` ends its timers before it ends the invocation.
   { file: "slots/limit-watch.ts", change: /: this\.#invocation === undefined => false/, reason: DEFENCE },
-  // Only an invocation asks.
+  // Only an invocation sends updates.
   { file: "slots/limit-watch.ts", change: /: invocation\?\.(wanted|onChange) => /, reason: DEFENCE },
   // The list of an environment's shares is never empty.
   { file: "slots/limit-watch.ts", change: /\.at\(-1\)\?\.perSecond => /, reason: SAME },
