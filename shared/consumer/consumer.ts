@@ -121,7 +121,8 @@ export class Consumer {
    */
   async consume(batch: readonly ReceivedMessage[], deadline: number): Promise<readonly string[]> {
     this.#deadline = deadline;
-    if (this.#options.refill !== undefined) this.#visibilitySet = this.#setVisibility(batch);
+    const { refill } = this.#options;
+    if (refill !== undefined) this.#visibilitySet = this.#setVisibility(batch, refill);
     this.#intake.noteBatch(batch.length);
     this.#slots.begin?.({ wanted: () => this.#wanted(), onChange: () => this.#changed() });
     const heldUntil = this.#heldUntil(this.#options.now());
@@ -154,14 +155,12 @@ export class Consumer {
       if (read.tag === "item") items.push({ inHand, item: read.item });
       else void this.#settle(inHand, this.#unread({ tag: read.tag, message, error: read.error }, inHand));
     }
-    if (items.length > 0) {
-      const lookedUp = await this.#lookUp.find(items.map(({ item }) => item));
-      // A task may block or end this process at once, and then no request leaves it any more.
-      await this.#visibilitySet;
-      for (const [position, { inHand, item }] of items.entries()) {
-        const found = lookedUp[position];
-        if (found !== undefined) void this.#settle(inHand, this.#outcomeOf(inHand, item, found));
-      }
+    const lookedUp = await this.#lookUp.find(items.map(({ item }) => item));
+    // A task may block or end this process at once, and then no request leaves it any more.
+    await this.#visibilitySet;
+    for (const [position, { inHand, item }] of items.entries()) {
+      const found = lookedUp[position];
+      if (found !== undefined) void this.#settle(inHand, this.#outcomeOf(inHand, item, found));
     }
     this.#changed();
   }
@@ -254,7 +253,6 @@ export class Consumer {
   }
 
   #noteStart(): void {
-    this.#recorder.setPace("together");
     this.#options.metrics.peak("inFlight", this.#messages.in("attempting"));
   }
 
@@ -313,7 +311,7 @@ export class Consumer {
    * nothing is left to do.
    */
   #changed(): void {
-    if (this.#usableSlots > 0) this.#intake.plan();
+    this.#intake.plan();
     this.#checkIdle();
   }
 
@@ -392,9 +390,9 @@ export class Consumer {
    * Sets the visibility timeout of the batch. The queue's own timeout is six times that of an invocation, and an invocation that
    * refills its slots is long. With a shorter timeout, messages soon become visible again if this process ends. Never rejects.
    */
-  async #setVisibility(batch: readonly ReceivedMessage[]): Promise<void> {
-    const { queue, refill, logger } = this.#options;
-    const milliseconds = (refill?.visibilityTimeoutSeconds ?? 0) * 1_000;
+  async #setVisibility(batch: readonly ReceivedMessage[], { visibilityTimeoutSeconds }: RefillOptions): Promise<void> {
+    const { queue, logger } = this.#options;
+    const milliseconds = visibilityTimeoutSeconds * 1_000;
     try {
       await queue.changeVisibilities(batch.map(({ receiptHandle }) => ({ receiptHandle, milliseconds })));
     } catch (error) {

@@ -22,9 +22,8 @@ export function crashedReceives(
   { receives }: PendingState,
   ...marks: readonly ReceiveMark[]
 ): readonly number[] {
-  return [...receives].flatMap(([receive, mark]) =>
-    mark !== "failed" && marks.includes(mark) && receive < receiveOf(item) ? [receive] : [],
-  );
+  const wanted = new Set<unknown>(marks);
+  return [...receives].flatMap(([receive, mark]) => (wanted.has(mark) && receive < receiveOf(item) ? [receive] : []));
 }
 
 /**

@@ -140,15 +140,15 @@ export class PageGroups<Item> {
   #flush(): void {
     this.#cancelFlush = undefined;
     const openedBefore = this.#options.now() - this.#longestWait / 2;
-    const { isReady = () => true } = this.#options;
-    const [oldest] = this.#open;
+    const { isReady } = this.#options;
+    const areReady = ({ items }: OpenGroup<Item>) => isReady === undefined || items.every(isReady);
+    const [oldest] = this.#open.values();
     // Making outcomes ready, for example storing their results, has a cost. If the oldest group is ready already, groups that
     // are due soon and are not ready can wait.
-    const mustBeReady = oldest?.[1].items.every(isReady) === true;
-    const isDueSoon = ({ openedAt, items }: OpenGroup<Item>) =>
-      openedAt <= openedBefore && (!mustBeReady || items.every(isReady));
+    const mustBeReady = oldest !== undefined && areReady(oldest);
+    const isDueSoon = (group: OpenGroup<Item>) => group.openedAt <= openedBefore && (!mustBeReady || areReady(group));
     const due = [...this.#open].filter(
-      ([key, group]) => this.#pace !== "together" || key === oldest?.[0] || isDueSoon(group),
+      ([, group]) => this.#pace !== "together" || group === oldest || isDueSoon(group),
     );
     this.#writeGroups(due);
     this.#schedule();

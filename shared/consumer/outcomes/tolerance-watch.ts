@@ -15,7 +15,7 @@ export interface ToleranceWatchOptions {
 export class ToleranceWatch {
   readonly #options: ToleranceWatchOptions;
   /** Runs whose items died: when their deaths were counted last, how many were not counted yet, and whether a check is due. */
-  readonly #checks = new Map<string, { at: number; uncounted: number; due: boolean }>();
+  readonly #checks = new Map<string, { at: number; uncounted: number; due?: boolean }>();
   readonly #unlimited = new Set<string>();
   /** Runs that were stopped, and whose producer was told. */
   readonly #told = new Set<string>();
@@ -31,7 +31,7 @@ export class ToleranceWatch {
    */
   async noteDeath(run: string): Promise<void> {
     if (this.#unlimited.has(run)) return;
-    const check = this.#checks.get(run) ?? { at: Number.NEGATIVE_INFINITY, uncounted: 0, due: false };
+    const check = this.#checks.get(run) ?? { at: Number.NEGATIVE_INFINITY, uncounted: 0 };
     this.#checks.set(run, check);
     check.uncounted++;
     const now = this.#options.now();
@@ -54,7 +54,7 @@ export class ToleranceWatch {
     if (errors.length > 0) throw errors[0];
   }
 
-  async #check(run: string, check: { uncounted: number; due: boolean }, options = {}): Promise<void> {
+  async #check(run: string, check: { uncounted: number; due?: boolean }, options = {}): Promise<void> {
     const { runs, controlQueue } = this.#options;
     const deaths = check.uncounted;
     check.uncounted = 0;

@@ -121,7 +121,7 @@ export class Intake {
 
   /** Plans a request for the messages that will be missing at the end of this turn. */
   plan(): void {
-    if (this.#options.refill === undefined || this.#isPlanned || !this.#isUseful(this.#receiver.slotState())) return;
+    if (this.#isPlanned || !this.#isUseful(this.#receiver.slotState())) return;
     this.#isPlanned = true;
     const send = () => {
       this.#isPlanned = false;

@@ -17,7 +17,7 @@ export function limitInForce(
   return {
     ...limit,
     // As many slots as the fleet has are no limit.
-    slots: slots === undefined || slots >= concurrency ? undefined : slots,
+    slots: (slots ?? concurrency) < concurrency ? slots : undefined,
     perSecond: least(limit.perSecond, set.perSecond, deployed?.perSecond),
   };
 }

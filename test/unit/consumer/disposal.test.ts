@@ -1,5 +1,6 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import type { ReceivedMessage } from "../../../shared/aws/received-message.ts";
+import { LONGEST_SDK_REQUEST_MILLISECONDS } from "../../../shared/aws/timeouts.ts";
 import { MessagesInHand } from "../../../shared/consumer/messages-in-hand.ts";
 import { Disposal } from "../../../shared/consumer/outcomes/disposal.ts";
 import { FakeSqs } from "../../helpers/fake-sqs.ts";
@@ -11,11 +12,11 @@ function disposalOf(deletesBatch: boolean) {
   const queue = sqs.queue("https://sqs/queue");
   const disposal = new Disposal({ queue, logger, now: () => 0, deletesBatch });
   const messages = new MessagesInHand();
-  const inHand = (id: string, origin: "batch" | "receive") => {
+  const inHand = (id: string, origin: "batch" | "receive", heldUntil?: number) => {
     const message: ReceivedMessage = { id, receiptHandle: `handle-${id}`, body: "", receiveCount: 1, attributes: {} };
-    return messages.add(message, { origin, beginsBy: undefined, heldUntil: undefined });
+    return messages.add(message, { origin, beginsBy: undefined, heldUntil });
   };
-  return { sqs, disposal, inHand };
+  return { sqs, queue, disposal, inHand };
 }
 
 describe("The messages that an invocation reports as failed", () => {
@@ -64,6 +65,17 @@ describe("A message of the batch", () => {
     await disposal.flush();
     expect(sqs.deleted).toEqual(["handle-a"]);
   });
+});
+
+test("A request for a delay ends with the visibility timeout if its retries may take longer", async () => {
+  const signalOf = async (heldUntil: number) => {
+    const { disposal, inHand, queue } = disposalOf(true);
+    const changed = vi.spyOn(queue, "changeVisibility");
+    await disposal.dispose(inHand("a", "batch", heldUntil), { tag: "return", afterMilliseconds: 0 });
+    return changed.mock.calls[0]?.[2];
+  };
+  expect(await signalOf(LONGEST_SDK_REQUEST_MILLISECONDS)).toBeUndefined();
+  expect(await signalOf(LONGEST_SDK_REQUEST_MILLISECONDS - 1)).toBeInstanceOf(AbortSignal);
 });
 
 test("An invocation ends only when SQS has answered its deletions", async () => {

@@ -10,6 +10,7 @@ import {
   type IsolationOutcome,
 } from "../../../shared/consumer/attempts/isolation.ts";
 import { isolationFlags, isolationMemory } from "../../../shared/consumer/attempts/isolation-memory.ts";
+import { IsolationProcess } from "../../../shared/consumer/attempts/isolation-process.ts";
 import { fromPlainError, toAnswer } from "../../../shared/consumer/attempts/isolation-protocol.ts";
 import { PermanentError, RetryLater } from "../../../shared/index.ts";
 import { FakeIsolatedProcess, turns } from "../../helpers/fake-isolated-process.ts";
@@ -66,6 +67,14 @@ const crashed = (message: string) => ({
   tag: "failed",
   kind: "crashed",
   thrown: expect.objectContaining({ name: "CrashedError", message, stack: "" }),
+});
+
+test("the process says that an attempt which ended it has failed", async () => {
+  const child = new FakeIsolatedProcess();
+  const isolated = new IsolationProcess(child as never, 100);
+  const ended = isolated.attempt({ itemText: "1", context: plainContext(), timeoutMilliseconds: 3_000 });
+  await child.end(null, "SIGKILL");
+  expect(await ended).toMatchObject({ tag: "failed", kind: "crashed" });
 });
 
 describe("the process of an isolated attempt", () => {

@@ -325,7 +325,7 @@ describe("an invocation that has returned the last messages", () => {
   });
 
   test("does not stay if it must end before", async () => {
-    const { onEnd, hidden } = await returned({ until: BEGUN_AT + 900 });
+    const { onEnd, hidden } = await returned({ until: BEGUN_AT + 1_000 });
     expect(hidden()).toEqual([1_000]);
     expect(onEnd).toHaveBeenCalledOnce();
   });

@@ -1,8 +1,11 @@
 import { describe, expect, test, vi } from "vitest";
+import { messageBytes } from "../../../shared/aws/queue.ts";
+import { LARGEST_MESSAGE_BYTES } from "../../../shared/aws/quotas.ts";
 import { requestedWait } from "../../../shared/consumer/attempts/attempt.ts";
 import { ItemAttempts } from "../../../shared/consumer/attempts/item-attempts.ts";
 import { maybeRunningUntil, type PendingState } from "../../../shared/consumer/attempts/receive-history.ts";
 import { CodeWatch } from "../../../shared/consumer/code-watch.ts";
+import { DeadLettering } from "../../../shared/consumer/outcomes/dead-lettering.ts";
 import { FailedAttempts } from "../../../shared/consumer/outcomes/failed-attempts.ts";
 import { finalReason } from "../../../shared/consumer/outcomes/final-reason.ts";
 import { ItemDeaths } from "../../../shared/consumer/outcomes/item-deaths.ts";
@@ -160,6 +163,15 @@ describe("The death of an item", () => {
     expect(metrics.counts).toEqual({});
   });
 
+  test("says whether it has sent a dead letter", async () => {
+    const { options, sqs } = await surroundings();
+    const deadLettering = new DeadLettering(options);
+    const move = () => deadLettering.moveItem(itemOf().envelope, "exhausted", { failures: failed(1) }, 0);
+    expect(await move()).toEqual({ tag: "dead-lettered" });
+    expect(await move()).toEqual({ tag: "not needed" });
+    expect(sqs.sent).toHaveLength(1);
+  });
+
   test("of which only a part of the item is known repeats the reason of its dead letter", () => {
     const { envelope } = itemOf();
     const body = deadLetterBody(envelope, { reason: "too large", at: new Date(NOW).toISOString(), failures: [] });
@@ -171,6 +183,17 @@ describe("The death of an item", () => {
     expect(of({ ...letter, dead })).toMatchObject({ tag: "dead", reason: "too large" });
     expect(of(letter)).toMatchObject({ tag: "attempt" });
   });
+});
+
+test("A message that is not of this workflow gets a reason if both fit into a message exactly", async () => {
+  const { options, sqs } = await surroundings();
+  const deadLettering = new DeadLettering(options);
+  const SluiceReason = { DataType: "String", StringValue: "malformed message: no" };
+  const room = LARGEST_MESSAGE_BYTES - messageBytes({ body: "", attributes: { SluiceReason } });
+  for (const bytes of [room, room + 1]) {
+    await deadLettering.moveForeign({ ...itemOf().message, body: "x".repeat(bytes) }, new Error("no"));
+  }
+  expect(sqs.sent.map(({ attributes }) => attributes)).toEqual([{ SluiceReason }, {}]);
 });
 
 describe("A message that returns", () => {
