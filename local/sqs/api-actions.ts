@@ -3,6 +3,7 @@ import type { MessageAttributes } from "./message-attributes.ts";
 import type { MoveTask } from "./move-tasks.ts";
 import { readableAttributes } from "./queue-attributes.ts";
 import type { QueueStore } from "./queue-store.ts";
+import { checkTagCount } from "./queue-tags.ts";
 import type { ReceivedMessage } from "./receive-messages.ts";
 import {
   type BatchEntry,
@@ -62,9 +63,11 @@ export const actions: Readonly<Record<string, Action>> = {
       );
     }
     const isNew = !store.hasQueue(name);
+    const tags = textMap(input, "tags");
+    checkTagCount(name, tags);
     store.createQueue(name, textMap(input, "Attributes"));
     // SQS does not change the tags of a queue that exists.
-    if (isNew) store.addTags(name, textMap(input, "tags"));
+    if (isNew) store.addTags(name, tags);
     return { output: { QueueUrl: urlOf(name) } };
   },
 

@@ -19,10 +19,15 @@ export function tagsOf(database: Database, { id }: Queue): QueueTags {
  */
 export function addTags(database: Database, queue: Queue, tags: QueueTags): void {
   const all = { ...tagsOf(database, queue), ...tags };
-  if (Object.keys(all).length > limits.tags) {
-    throw new SqsError("InvalidParameterValue", `Too many tags added for queue ${queue.name}.`);
-  }
+  checkTagCount(queue.name, all);
   write(database, queue, all);
+}
+
+/** @throws SqsError `InvalidParameterValue`: these are more than 50 tags. */
+export function checkTagCount(queue: string, tags: QueueTags): void {
+  if (Object.keys(tags).length > limits.tags) {
+    throw new SqsError("InvalidParameterValue", `Too many tags added for queue ${queue}.`);
+  }
 }
 
 /** Removes tags from a queue. A key that the queue does not have is no error. */

@@ -377,6 +377,18 @@ describe("the tags of a queue", () => {
     expect(await tags(QueueUrl)).toEqual({ ...tagged(0, 50), t0: "y" });
   });
 
+  test("that SQS refuses keep their queue from being created", async () => {
+    const QueueName = "refused";
+    const tooMany = Object.fromEntries(Array.from({ length: 51 }, (_, index) => [`t${index}`, "x"]));
+    for (const [refused, refusal] of [
+      [tooMany, "InvalidParameterValueException: Too many tags added for queue refused."],
+      [{ a: 1 }, "SerializationException: tags must be a map of strings."],
+    ] as const) {
+      expect(await sqs.refusal("CreateQueue", { QueueName, tags: refused })).toBe(refusal);
+      expect(await sqs.refusal("GetQueueUrl", { QueueName })).toMatch(/^QueueDoesNotExist/);
+    }
+  });
+
   test("are removed by their keys", async () => {
     const QueueUrl = await create();
     await sqs.output("TagQueue", { QueueUrl, Tags: { a: "1", b: "2", c: "3" } });
