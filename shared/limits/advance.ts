@@ -121,7 +121,7 @@ function redivide(
   state: LimitState,
   seen: SeenMembers,
   member: string,
-  { concurrency, tasksPerEnvironment }: AdvanceOptions,
+  { concurrency, tasksPerEnvironment, set }: AdvanceOptions,
 ): NextEpoch | undefined {
   const { limit, members, controller } = state;
   const own = state.shares[member]?.at(-1)?.slots ?? 0;
@@ -138,7 +138,16 @@ function redivide(
     (each) => alive[each]?.isEnding && slotsOf(shares, each) < slotsOf(state.shares, each),
   );
   if (slotsOf(shares, member) <= own && !isTaken) return undefined;
-  const tokensOf = (each: string) => state.shares[each]?.at(-1)?.tokens;
+  const { perSecond } = smallest(set ?? {}, state.set);
+  let tokensLeft = state.tokensLeft;
+  const tokensOf = (each: string, slots: number): number | undefined => {
+    const before = state.shares[each]?.at(-1)?.tokens;
+    if (perSecond === undefined || before !== undefined) return before;
+    // A new member need not wait for the next epoch if tokens are left.
+    const tokens = Math.min(Math.floor(tokensLeft), Math.ceil((perSecond * slots) / divided.slots));
+    tokensLeft -= tokens;
+    return tokens;
+  };
   return {
     ...state,
     controller,
@@ -146,9 +155,13 @@ function redivide(
     shares: Object.fromEntries(
       Object.entries(shares).map(([each, given]) => {
         const last = given.at(-1);
-        return [each, last === undefined ? given : [...given.slice(0, -1), { ...last, tokens: tokensOf(each) }]];
+        return [
+          each,
+          last === undefined ? given : [...given.slice(0, -1), { ...last, tokens: tokensOf(each, last.slots) }],
+        ];
       }),
     ),
+    tokensLeft,
     gone: Object.keys(members).filter((each) => !Object.hasOwn(alive, each)),
   };
 }
@@ -228,8 +241,7 @@ function giveTokens(
     member,
     given,
     share: given.at(-1),
-    // A member begins to count tokens with the first share that it sees.
-    slots: Object.hasOwn(state.shares, member) ? (given.at(-1)?.slots ?? 0) : 0,
+    slots: given.at(-1)?.slots ?? 0,
   }));
   const slots = current.reduce((sum, member) => sum + member.slots, 0);
   const available = Math.floor(left);

@@ -99,7 +99,7 @@ interface Lease {
 }
 
 /** What an environment reads from the row. */
-type StateForEnvironment = Pick<LimitState, "epoch" | "limit" | "shares" | "members"> &
+type StateForEnvironment = Pick<LimitState, "epoch" | "at" | "limit" | "shares" | "members"> &
   Partial<Pick<LimitState, "controller" | "counted" | "countedBefore">>;
 
 /** Whether the service has refused attempts, and no limit follows from it yet. */
@@ -348,7 +348,7 @@ export class EnvironmentLimit {
    * @param state The row after it.
    */
   endReport(begunAt: number, now: number, state: StateForEnvironment): void {
-    const { epoch, limit, shares, members, controller } = state;
+    const { epoch, at, limit, shares, members, controller } = state;
     this.#count(now);
     this.#reporting = NO_REPORT;
     this.#advertised = undefined;
@@ -389,7 +389,12 @@ export class EnvironmentLimit {
     if (isLimited) this.#cut.endReport(epoch);
     else if (adaptive && before === undefined && this.#inFlight === 0 && isMeasuring(state)) this.#cut.beginCarefully();
     const share = this.#share(now);
-    this.#pace.set(now, { epoch, perSecond: share?.perSecond, tokens: share?.tokens, factor: this.#cut.factor });
+    this.#pace.set(now, {
+      perSecond: share?.perSecond,
+      tokens: share?.tokens,
+      givenAt: at,
+      factor: this.#cut.factor,
+    });
   }
 
   /** How long after a report the next one should begin: sooner while slots pass from one member to another. */

@@ -8,11 +8,11 @@ const FIRST_MILLISECONDS = 100;
 const MOST_AFTER_FULL = 3;
 
 interface NewPace {
-  /** The epoch of the share. */
-  readonly epoch: number;
   readonly perSecond: number | undefined;
   /** The tokens that the member has been given so far. */
   readonly tokens: number | undefined;
+  /** When the latest tokens were given. An epoch that only divides the limit anew gives none. */
+  readonly givenAt: number;
   readonly factor: number;
 }
 
@@ -30,25 +30,29 @@ export class Pace {
   #at = 0;
   #tokens: number | undefined;
   #tokensSeen: number | undefined;
-  #tokensOf: number | undefined;
+  #givenAt: number | undefined;
 
   constructor(random: () => number) {
     this.#random = random;
   }
 
-  /** Sets the pace. The tokens of a later epoch take the place of those that are left: unused tokens are lost. */
-  set(now: number, { epoch, perSecond, tokens, factor }: NewPace): void {
+  /** Sets the pace. Tokens that were given later take the place of those that are left: unused tokens are lost. */
+  set(now: number, { perSecond, tokens, givenAt, factor }: NewPace): void {
     this.#advance(now);
     if ((perSecond ?? 0) > 0 && (this.#rate ?? 0) === 0) {
       this.#due = this.#random() - ((perSecond ?? 0) * FIRST_MILLISECONDS) / 1_000;
     }
     this.#rate = perSecond === undefined ? undefined : perSecond / 1_000;
     this.#factor = factor;
-    if (tokens === undefined) this.#tokens = undefined;
-    else if (tokens !== this.#tokensSeen || epoch !== this.#tokensOf)
-      this.#tokens = Math.max(0, tokens - (this.#tokensSeen ?? tokens));
+    if (tokens === undefined) {
+      this.#tokens = undefined;
+      return;
+    }
+    // The name of a member is that of one process. So what was given before its first look is unused.
+    if (tokens !== this.#tokensSeen || givenAt !== this.#givenAt)
+      this.#tokens = Math.max(0, tokens - (this.#tokensSeen ?? 0));
     this.#tokensSeen = tokens;
-    this.#tokensOf = epoch;
+    this.#givenAt = givenAt;
   }
 
   /** Lowers the pace at once, until the next `set`. */

@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type AdvanceOptions, advance, EMPTY_STATE } from "../../../shared/limits/advance.ts";
 import { FIRST_STATE } from "../../../shared/limits/controller-state.ts";
@@ -130,5 +131,63 @@ describe("with `latency: true`", () => {
 
   test("a level that a tenth has not tried is not judged", () => {
     expect(levelAfter(fleet(4, { other: note({ tried: 0 }) }))).toBe(110);
+  });
+});
+
+describe("the tokens of a set rate", () => {
+  const tokensOf = (state: Pick<LimitState, "shares"> | undefined) =>
+    Object.fromEntries(Object.entries(state?.shares ?? {}).map(([member, given]) => [member, given.at(-1)?.tokens]));
+  const RATE = { set: { perSecond: 20 } };
+
+  test("a member that joins before the next epoch gets its part of those that are left, and the others keep theirs", () => {
+    const shares = { a: [{ epoch: 4, slots: 10, tokens: 70 }] };
+    const state = row({ limit: { slots: 40 }, shares, members: { a: note(), b: note() }, tokensLeft: 7.5 });
+    const joined = next(state, "b", NOW, RATE);
+    expect(tokensOf(joined)).toEqual({ a: 70, b: 5 });
+    expect(joined?.tokensLeft).toBe(2.5);
+    expect(tokensOf(next({ ...state, tokensLeft: 0.9 }, "b", NOW, RATE))).toEqual({ a: 70, b: 0 });
+    expect(tokensOf(next(state, "b", NOW))).toEqual({ a: 70, b: undefined });
+  });
+
+  test("a member that joins with an epoch gets its part of the tokens", () => {
+    const shares = { a: [{ epoch: 4, slots: 10, tokens: 70 }] };
+    const controller = { ...FIRST_STATE, phase: "hold", level: 20, ceiling: 20, levelEpoch: 1 } as const;
+    const state = row({ at: DUE - 1_000, controller, shares, members: { a: note(), b: note() } });
+    expect(tokensOf(next(state, "b", DUE, RATE))).toEqual({ a: 80, b: 10 });
+  });
+
+  test("whoever joins and leaves, in no time are more tokens given than the rate and one and a half seconds allow", () => {
+    const step = fc.record({
+      milliseconds: fc.integer({ min: 1, max: 3_000 }),
+      member: fc.constantFrom("a", "b", "c", "d"),
+      leaves: fc.boolean(),
+    });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), fc.integer({ min: 1, max: 60 }), (steps, perSecond) => {
+        let state: LimitState = EMPTY_STATE;
+        let now = NOW;
+        const given: { readonly at: number; readonly tokens: number }[] = [];
+        for (const { milliseconds, member, leaves } of steps) {
+          now += milliseconds;
+          const { [member]: _, ...others } = state.members;
+          state = { ...state, members: leaves ? others : { ...others, [member]: note({ epoch: state.epoch }) } };
+          const begun = next(state, member, now, { set: { perSecond }, concurrency: 40 });
+          if (begun === undefined) continue;
+          const before = tokensOf(state);
+          const more = Object.entries(tokensOf(begun)).map(([each, tokens = 0]) => tokens - (before[each] ?? 0));
+          expect(Math.min(0, ...more)).toBe(0);
+          given.push({ at: now, tokens: more.reduce((sum, each) => sum + each, 0) });
+          state = { ...state, ...begun };
+        }
+        for (const [first, { at: from }] of given.entries()) {
+          let sum = 0;
+          for (const { at, tokens } of given.slice(first)) {
+            sum += tokens;
+            const seconds = (at - from) / 1_000;
+            expect(sum).toBeLessThanOrEqual(perSecond * (seconds + 1.5) + 1);
+          }
+        }
+      }),
+    );
   });
 });
