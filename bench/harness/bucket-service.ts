@@ -7,7 +7,7 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setTimeout } from "node:timers/promises";
-import type { LimitedService, ServedCounts } from "./limited-service.ts";
+import { type LimitedService, type Response, type ServedCounts, servedCounts } from "./limited-service.ts";
 
 export interface BucketOptions {
   readonly perSecond: number;
@@ -33,20 +33,20 @@ async function endOf(child: ChildProcess): Promise<ServedCounts> {
 }
 
 async function serve({ perSecond, burst, milliseconds }: BucketOptions): Promise<void> {
-  const counts = { served: 0, refused: 0 };
+  const responses: Response[] = [];
   let tokens = burst;
   let at = performance.now();
   const server = createServer(async (_, response) => {
     const now = performance.now();
     tokens = Math.min(burst, tokens + ((now - at) * perSecond) / 1_000);
     at = now;
-    if (tokens < 1) {
-      counts.refused++;
+    const isRefused = tokens < 1;
+    responses.push({ at: now / 1_000, isRefused });
+    if (isRefused) {
       response.writeHead(429).end();
       return;
     }
     tokens--;
-    counts.served++;
     await setTimeout(milliseconds);
     response.end("served");
   }).listen(0, "127.0.0.1");
@@ -55,7 +55,7 @@ async function serve({ perSecond, burst, milliseconds }: BucketOptions): Promise
   // The service does not outlive the process that started it.
   process.once("disconnect", () => process.exit());
   await once(process, "message");
-  process.send?.(counts, () => process.exit());
+  process.send?.(servedCounts(responses), () => process.exit());
 }
 
 if (isMain) await serve(JSON.parse(process.argv[2] ?? "{}"));

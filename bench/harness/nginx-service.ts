@@ -1,7 +1,7 @@
 import { spawn, spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { LimitedService } from "./limited-service.ts";
+import { type LimitedService, servedCounts } from "./limited-service.ts";
 import { endWithThisProcess, freePort, stopped, until } from "./private-server.ts";
 
 /** What this machine lacks for nginx. */
@@ -32,7 +32,7 @@ export async function startNginx(
 events {}
 http {
   ${temporary.join(" ")}
-  log_format statuses $status;
+  log_format statuses '$msec $status';
   access_log ${log} statuses;
   keepalive_requests 1000000;
   limit_req_zone $binary_remote_addr zone=all:1m rate=${perSecond}r/s;
@@ -53,9 +53,11 @@ http {
     url: `http://127.0.0.1:${port}`,
     async end() {
       await stopped(server, () => server.kill("SIGQUIT"));
-      const statuses = readFileSync(log, "utf8").trimEnd().split("\n");
-      const refused = statuses.filter((status) => status === "429").length;
-      return { served: statuses.filter((status) => status === "200").length, refused };
+      const lines = readFileSync(log, "utf8").trimEnd().split("\n");
+      const responses = lines
+        .map((line) => line.split(" "))
+        .filter(([, status]) => status === "200" || status === "429");
+      return servedCounts(responses.map(([at, status]) => ({ at: Number(at), isRefused: status === "429" })));
     },
   };
 }

@@ -31,6 +31,12 @@ await side<Input>(async ({ items, service, perSecond, burst, milliseconds = 0, r
       ...(rateLimit !== undefined && { SLUICE_BENCH_RATE: String(rateLimit) }),
     },
   });
-  const { served, refused } = await running.end();
-  return { wallSeconds, refusedPercent: (100 * refused) / (served + refused) };
+  const { served, refused, servedFirst, refusedFirst } = await running.end();
+  const percent = (part: number, rest: number) => (100 * part) / Math.max(1, part + rest);
+  return {
+    wallSeconds,
+    refusedPercent: percent(refused, served),
+    refusedFirst,
+    refusedLaterPercent: percent(refused - refusedFirst, served - servedFirst),
+  };
 });
