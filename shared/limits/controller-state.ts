@@ -109,6 +109,8 @@ export interface SlowState {
   readonly throughput: number;
   /** Tested levels since `best` was looked for. */
   readonly age: number;
+  /** The level and its mean duration before the latest cuts in a row. Older code has not stored it. */
+  readonly fallFrom?: { readonly level: number; readonly mean: number } | undefined;
   /** The age at which `best` is looked for again. Older code has not stored it. */
   readonly refresh?: number | undefined;
 }

@@ -16,6 +16,11 @@ export interface EnvironmentLimitOptions {
   readonly concurrency: number;
   /** Whether the fleet looks for a limit. Default: true. */
   readonly adaptive?: boolean | undefined;
+  /**
+   * Whether the fleet also follows the latency. Then an environment begins with half of its slots, until the row says how long
+   * attempts take: all slots at once might wait in the service for longer than their timeouts. Default: false.
+   */
+  readonly latency?: boolean | undefined;
   readonly random: () => number;
 }
 
@@ -141,6 +146,8 @@ export class EnvironmentLimit {
   #isLeaving = false;
   /** Whether the share has become smaller since the latest report. */
   #isReduced = false;
+  /** Whether nobody knows yet how long attempts take. */
+  #isLatencyUnknown: boolean;
   /** Shares of this epoch and of earlier ones are not in force: this environment was absent from the row, or late, after them. */
   #absentEpoch = -1;
   #tried = 0;
@@ -151,6 +158,7 @@ export class EnvironmentLimit {
   constructor(options: EnvironmentLimitOptions, now: number) {
     this.#options = options;
     this.#pace = new Pace(options.random);
+    this.#isLatencyUnknown = options.latency === true;
     this.#countedAt = now;
   }
 
@@ -350,6 +358,7 @@ export class EnvironmentLimit {
   endReport(begunAt: number, now: number, state: StateForEnvironment): void {
     const { epoch, at, limit, shares, members, controller } = state;
     this.#count(now);
+    if (controller?.slow !== undefined) this.#isLatencyUnknown = false;
     this.#reporting = NO_REPORT;
     this.#advertised = undefined;
     const { member, slots, concurrency, random, adaptive = true } = this.#options;
@@ -431,7 +440,7 @@ export class EnvironmentLimit {
     const { slots } = this.#options;
     if (this.#lease === undefined || now >= this.#lease.until) return undefined;
     if (this.#part !== undefined && now < this.#part.until) return this.#part.share;
-    return this.#lease.share ?? { slots };
+    return this.#lease.share ?? { slots: this.#isLatencyUnknown ? Math.ceil(slots / 2) : slots };
   }
 
   /**

@@ -27,6 +27,10 @@ const NOTHING: SlowSum = { count: 0, milliseconds: 0, seconds: 0 };
 /** If the mean duration with half of the slots is below this part of the best one, it is a better one. */
 const SHORTER = 0.9;
 
+/** If the slots fall to this part and a mean duration stays above that part, attempts do not wait in the service. */
+const FUTILE_FALL = 0.5;
+const STILL_AS_LONG = 0.75;
+
 /** The level grows only while this part of the slots is in use. */
 const LEAST_USE = 0.7;
 
@@ -101,7 +105,7 @@ function next(before: SlowState, sum: SlowSum, isUsed: boolean): Partial<SlowSta
       const most = Math.max(throughput, 0.95 * before.throughput);
       return { level: level / 2, best, mean, throughput: most, refresh: FIRST_REFRESH };
     }
-    return { phase: "steady", level: 2 * level, best, mean, age: 0 };
+    return { phase: "steady", level: 2 * level, best, mean, age: 0, fallFrom: undefined };
   }
   if (before.age >= refresh) {
     const later = Math.min(LAST_REFRESH, 2 * refresh);
@@ -112,7 +116,14 @@ function next(before: SlowState, sum: SlowSum, isUsed: boolean): Partial<SlowSta
   const smooth = before.mean === undefined ? mean : before.mean + weight * (mean - before.mean);
   const best = Math.min(before.best, smooth);
   const gradient = Math.max(MOST_CUT, Math.min(1, (TOLERANCE * best) / mean));
+  const steady = { mean: smooth, age: before.age + 1 };
+  if (gradient < 1) {
+    const { fallFrom = { level, mean } } = before;
+    // With so few slots, attempts that had waited before would be shorter by now. So they had not, and `best` was chance.
+    const isFutile = level <= FUTILE_FALL * fallFrom.level && mean > STILL_AS_LONG * fallFrom.mean;
+    if (isFutile) return { ...steady, level, best: mean, fallFrom: undefined };
+    return { ...steady, level: level * gradient, best, fallFrom };
+  }
   const step = mean < NO_WAIT * best ? (GROWTH - 1) * level : 0.25 * Math.sqrt(level);
-  const room = gradient === 1 && isUsed ? Math.max(1, step) : 0;
-  return { level: level * gradient + room, best, mean: smooth, age: before.age + 1 };
+  return { ...steady, level: level + (isUsed ? Math.max(1, step) : 0), best, fallFrom: undefined };
 }

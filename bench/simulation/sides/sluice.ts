@@ -40,7 +40,10 @@ export class SluiceSide implements Side {
     this.#context = context;
     const { slots, concurrency, random, clock } = context;
     this.#member = random.next().toString(36).slice(2, 10);
-    this.#limit = new EnvironmentLimit({ member: this.#member, slots, concurrency, random: random.next }, clock());
+    this.#limit = new EnvironmentLimit(
+      { member: this.#member, slots, concurrency, random: random.next, latency: options.latency },
+      clock(),
+    );
   }
 
   begin(onChange: () => void): void {

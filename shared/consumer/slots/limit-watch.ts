@@ -61,9 +61,9 @@ export class LimitWatch {
   #hasWarned = false;
 
   constructor(options: LimitWatchOptions) {
-    const { member, tasksPerEnvironment: slots, concurrency, adaptive, random, now } = options;
+    const { member, tasksPerEnvironment: slots, concurrency, adaptive, latency, random, now } = options;
     this.#options = options;
-    this.limit = new EnvironmentLimit({ member, slots, concurrency, adaptive, random }, now());
+    this.limit = new EnvironmentLimit({ member, slots, concurrency, adaptive, latency, random }, now());
   }
 
   /**

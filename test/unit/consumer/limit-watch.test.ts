@@ -479,6 +479,12 @@ describe("the first throttle", () => {
     }
   });
 
+  test("is avoided with `latency: true`: half of the slots are used until it is known how long attempts take", async () => {
+    const { watch } = watching({ latency: true });
+    await watch.prepare(500);
+    expect(watch.limit.size(Date.now())).toBe(5);
+  });
+
   test("of a probe of the rate is reported at once, so that the probe ends", async () => {
     const { watch, begin, times, fleet } = watching();
     await watch.prepare(500);

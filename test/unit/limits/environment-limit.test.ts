@@ -315,3 +315,19 @@ test("a rate above what is safe is a probe of the rate, and slots above it are n
   expect(probed(6, { limit: { slots: 10, perSecond: 20 }, shares: shares(6) })).toBe(false);
   expect(probed(7, { limit: { slots: 10, perSecond: 20, safePart: 0.9 }, shares: shares(7) })).toBe(true);
 });
+
+test("if the fleet follows the latency, an environment begins with half of its slots until somebody knows how long attempts take", () => {
+  const beginning = (latency: boolean, controller: LimitState["controller"]) => {
+    const limit = new EnvironmentLimit({ member: "a", slots: 9, concurrency: 90, latency, random: () => 0.5 }, 0);
+    limit.resume(0);
+    limit.endReport(0, 5, { ...EMPTY_STATE, controller });
+    return limit;
+  };
+  const slow = { phase: "down", level: 20, levelEpoch: 1, best: 300, throughput: 0, age: 0 } as const;
+  expect(beginning(true, FIRST_STATE).size(10)).toBe(5);
+  expect(beginning(false, FIRST_STATE).size(10)).toBe(9);
+  const limit = beginning(true, { ...FIRST_STATE, slow });
+  expect(limit.size(10)).toBe(9);
+  limit.endReport(20, 25, EMPTY_STATE);
+  expect(limit.size(30)).toBe(9);
+});

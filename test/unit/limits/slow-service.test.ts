@@ -97,6 +97,39 @@ test("a level with few attempts is judged after several epochs", () => {
   expect(levels).toEqual([25, 25, 25, 13]);
 });
 
+/** The levels from a best duration that chance has found, if the service needs `durationAt(level)` for each attempt. */
+function followed(epochs: number, durationAt: (level: number) => number): readonly SlowState[] {
+  const states: SlowState[] = [];
+  let state: SlowState | undefined = { ...steady, best: 150, mean: 150 };
+  for (let epoch = 9; epoch < 9 + epochs; epoch++) {
+    const { level = 0 }: Partial<SlowState> = state ?? {};
+    state = slowService(state, epochOf(epoch, (1_000 * level) / durationAt(level), durationAt(level)), CONCURRENCY);
+    if (state !== undefined) states.push(state);
+  }
+  return states;
+}
+
+test("a best duration that was chance is given up once half of the slots make no attempt shorter", () => {
+  const states = followed(40, () => 300);
+  expect(Math.min(...states.map(({ level }) => level))).toBeGreaterThan(8);
+  expect(states.at(-1)?.best).toBeGreaterThan(225);
+  expect(states.at(-1)?.level).toBeGreaterThan(25);
+});
+
+test("a best duration is kept while fewer slots make attempts shorter", () => {
+  // 4 workers: attempts wait at every level above.
+  const states = followed(10, (level) => Math.max(150, 37.5 * level));
+  expect(states.every(({ best }) => best === 150)).toBe(true);
+});
+
+test("cuts from before the best duration was looked for again do not count", () => {
+  const searching: SlowState = { ...steady, phase: "down", mean: 300, fallFrom: { level: 90, mean: 300 } };
+  expect(slowService(searching, epochOf(9, 66, 450), CONCURRENCY)).toMatchObject({
+    phase: "steady",
+    fallFrom: undefined,
+  });
+});
+
 test("the level grows by half while no attempt waits", () => {
   expect(slowService(steady, epochOf(9, 83, 300), CONCURRENCY)?.level).toBe(38);
   expect(slowService(steady, epochOf(9, 83, 400), CONCURRENCY)?.level).toBe(26);
