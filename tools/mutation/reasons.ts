@@ -120,21 +120,15 @@ export const REASONS: readonly Reason[] = [
   // shared/consumer
   // A success has no kind.
   { file: "attempts/attempt.ts", change: /: outcome\.tag === "failed" => true/, reason: SAME },
-  // Each end but a success is a failure.
-  { file: "attempts/isolation-process.ts", change: /: "failed" => ""/, reason: SAME },
   { file: "attempts/memory-watch.ts", change: /: megabytes <= limitMb => megabytes </, reason: BORDER },
   // The expression turns a buffer into the same text, and a function without `return` returns `undefined`.
   { file: "attempts/memory-watch.ts", change: /: "utf8" => ""|: \{ return undefined; \} =>/, reason: SAME },
-  // No caller asks for the mark `failed`.
-  { file: "attempts/receive-history.ts", change: /: mark !== "failed" => true|: "failed" => ""/, reason: SAME },
   // Nothing is known of receives before the first one.
   { file: "attempts/receive-history.ts", change: /: receiveOf\(item\) === 1 => false/, reason: PERFORMANCE },
   // The error is caught, and means that nothing has changed. Without a version, nothing is asked.
   { file: "consumer/code-watch.ts", change: /: run\?\.codeVersion => |: to === undefined => false/, reason: SAME },
   // Only `batch` is compared.
   { file: "consumer/consumer.ts", change: /: "receive" => ""/, reason: SAME },
-  // The look-up of no items sends no request.
-  { file: "consumer/consumer.ts", change: /: items\.length > 0 => (true|items\.length >= 0)/, reason: SAME },
   // Each item has a result.
   { file: "consumer/consumer.ts", change: /: found !== undefined => true/, reason: SAME },
   // An answer about a run is kept for longer, so the second look-up of a message sends no request.
@@ -143,30 +137,14 @@ export const REASONS: readonly Reason[] = [
     change: /RUN_ANSWER_HOLDS_MILLISECONDS => (true|.* >= )|: this\.#options\.now\(\) - at => /,
     reason: PERFORMANCE,
   },
-  // With any other pace, outcomes wait as long. Then all groups are written, and not only the oldest ones.
-  { file: "consumer/consumer.ts", change: /: "together" => ""/, reason: PERFORMANCE },
-  // The plan finds that no slot may have a message.
-  { file: "consumer/consumer.ts", change: /: this\.#usableSlots > 0 => (true|.* >= 0)/, reason: PERFORMANCE },
-  {
-    file: "consumer/consumer.ts",
-    change: /: refill\?\.(visibilityTimeoutSeconds|waitingMilliseconds) => /,
-    reason: DEFENCE,
-  },
   // The states of no items are not read, and each run has a mode.
   { file: "consumer/look-up.ts", change: /^ArrayDeclaration: \[\] =>|: mode\?\./, reason: SAME },
-  // Only `not needed` is compared.
-  { file: "outcomes/dead-lettering.ts", change: /"dead-lettered"/, reason: SAME },
-  // With or without the reason in an attribute, the message is moved.
-  { file: "outcomes/dead-lettering.ts", change: /<= LARGEST_MESSAGE_BYTES => .* </, reason: BORDER },
   // The requests of one invocation stay in memory until its end.
   { file: "outcomes/deleter.ts", change: /#requests\.delete/, reason: PERFORMANCE },
-  { file: "outcomes/disposal.ts", change: /< LONGEST_SDK_REQUEST_MILLISECONDS => .* <= /, reason: BORDER },
   // A comparison with NaN is false.
   { file: "outcomes/item-returns.ts", change: /: message\.sentAt === undefined => false/, reason: SAME },
-  // Where each outcome is ready, it makes no difference whether the groups must be.
-  { file: "outcomes/page-groups.ts", change: /^BooleanLiteral: true => false|: \(\) => true => /, reason: SAME },
   // The timer fires only while a group is open.
-  { file: "outcomes/page-groups.ts", change: /: oldest\?\.\[[01]\] => /, reason: DEFENCE },
+  { file: "outcomes/page-groups.ts", change: /: oldest !== undefined => true/, reason: DEFENCE },
   { file: "outcomes/recorder.ts", change: />= MOST_UNSTORED_BYTES => .* > /, reason: BORDER },
   // Only a workflow with results has a store, and only with a store is a message with a result attempted.
   {
@@ -176,21 +154,13 @@ export const REASONS: readonly Reason[] = [
   },
   // An item comes from JSON, so it has a text.
   { file: "outcomes/recorder.ts", change: /toExactText\(envelope\.item\)\?\.json => /, reason: SAME },
-  // The check of the first death begins at once, and sets it.
-  { file: "outcomes/tolerance-watch.ts", change: /^BooleanLiteral: false => true/, reason: SAME },
   // A mode is valid only if there is an answer.
   { file: "consumer/run-watch.ts", change: /: watched\.answer\?\.at => /, reason: SAME },
   // Of two requests that began in the same millisecond, either answer may be the newer one.
   { file: "consumer/run-watch.ts", change: /: watched\.answer\.at > at => watched\.answer\.at >= at/, reason: BORDER },
-  // Without the option, no request is useful.
-  { file: "slots/intake.ts", change: /: this\.#options\.refill === undefined => false/, reason: SAME },
-  // A request that is planned twice, or without need, finds nothing to ask for.
-  { file: "slots/intake.ts", change: /#isPlanned( \|\| .*)? => /, reason: PERFORMANCE },
   // While a request is in flight, the next one waits for its answer.
   { file: "slots/intake.ts", change: /: this\.#polls\.size > 0 => false/, reason: PERFORMANCE },
   { file: "slots/intake.ts", change: /: refill\?\.visibilityTimeoutSeconds => /, reason: DEFENCE },
-  // A number is never below `undefined`.
-  { file: "slots/limit-in-force.ts", change: /: slots === undefined => false/, reason: SAME },
   // A process that ends at once waits for half a second.
   {
     file: "slots/limit-watch.ts",
@@ -210,7 +180,7 @@ export const REASONS: readonly Reason[] = [
   { file: "slots/limited-slots.ts", change: /: case "no share": .* =>|: start\.tag === "wait" => true/, reason: SAME },
   {
     file: "slots/limited-slots.ts",
-    change: /<= LAST_MESSAGES_MILLISECONDS => .* < |< until => .* <= |: milliseconds <= 0 => .* < 0/,
+    change: /<= LAST_MESSAGES_MILLISECONDS => .* < |: milliseconds <= 0 => .* < 0/,
     reason: BORDER,
   },
 ];

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { SOON_MILLISECONDS } from "../../../shared/consumer/outcomes/page-groups.ts";
 import type { SlotSupplier } from "../../../shared/consumer/slots/slot-supplier.ts";
+import { envelopeBody } from "../../../shared/messages/envelope.ts";
 import { ConsumerWorld, RUN } from "../../helpers/consumer-world.ts";
 
 // No timer fires by itself in these tests. So what waits for others of its page waits for ever.
@@ -21,6 +22,36 @@ describe("An outcome waits for others of its page", () => {
     await world.consume({ task });
     expect(pageWrites(world)).toBe(1);
     expect(await world.counts()).toMatchObject({ succeeded: 2 });
+  });
+
+  test("while another attempt runs, also if an older outcome of another page is due", async () => {
+    const world = await ConsumerWorld.of(["first", "long"]);
+    await world.ledger.pages.open({ run: RUN, partition: 0, page: 1 }, { size: 1, digest: "e" });
+    const header = { workflow: "test", run: RUN, partition: 0, page: 1, epoch: 1, resent: false };
+    const second = world.raw(envelopeBody(header, 0, '"second"'), { id: "second" });
+    world.store.updates.length = 0;
+    let now = Date.now();
+    const ends = { first: () => {}, second: () => {}, long: () => {} };
+    const task = (item: unknown) =>
+      new Promise<void>((resolve) => {
+        ends[item as keyof typeof ends] = resolve;
+      });
+    const consumed = world.consume({ task }, [...world.messages(), second], { now: () => now });
+    await turns();
+    const pass = async (milliseconds: number) => {
+      await turns();
+      now += milliseconds;
+      vi.advanceTimersByTime(milliseconds);
+      await turns();
+    };
+    ends.first();
+    await pass(200);
+    ends.second();
+    await pass(50);
+    expect(pageWrites(world)).toBe(1);
+    ends.long();
+    await consumed;
+    expect(pageWrites(world)).toBe(3);
   });
 
   test("while a message waits for its start", async () => {
