@@ -37,14 +37,13 @@ let isPolluted = false;
 
 /**
  * Repeats each test: once for each mutant whose code it runs, and that no test has killed yet. After a repetition that
- * fails, the test is repeated without a mutant. If it fails again, the mutant has left something behind, and the test is left
- * to the next process. From then on, each test of this process first runs without a mutant.
+ * fails, the test is repeated without a mutant. If it fails again, the mutant has left something behind, or the test cannot be
+ * repeated in one process. The test is then left to the next process, where that mutant comes first. From then on, each test of
+ * this process first runs without a mutant.
  */
 export default class MutationRunner extends TestRunner {
   #steps: Step[] = [];
   #step: Step | undefined;
-  /** Whether this process has passed the test, so that a failure is due to the mutant that follows. */
-  #hasPassed = false;
 
   override async onBeforeRunTask(test: Test): Promise<void> {
     await super.onBeforeRunTask(test);
@@ -52,7 +51,6 @@ export default class MutationRunner extends TestRunner {
     this.#steps = Object.keys(hits[name] ?? {})
       .filter((id) => !settled.has(id) && !done.has(pairOf(name, id)))
       .map((id) => ({ tag: "mutant", id }));
-    this.#hasPassed = false;
     if (this.#steps.length === 0) test.mode = "skip";
     else if (isPolluted) this.#steps.unshift({ tag: "baseline" });
     // `#next` ends the repetitions.
@@ -96,12 +94,12 @@ export default class MutationRunner extends TestRunner {
       else note(journal, { tag: "survived", test: name, mutant: id });
     } else if (this.#step?.tag === "control") {
       const mutant = this.#step.after;
-      const isKilled = !failed || this.#hasPassed;
-      if (isKilled) note(journal, { tag: "killed", test: name, mutant });
-      if (isKilled) settled.add(mutant);
       if (failed) this.#leave({ tag: "polluted", test: name, mutant });
+      else {
+        note(journal, { tag: "killed", test: name, mutant });
+        settled.add(mutant);
+      }
     } else if (failed) this.#leave({ tag: "unfit", test: name });
-    this.#hasPassed ||= !failed;
     if (result === undefined) return;
     delete result.errors;
     result.state = "pass";

@@ -1,4 +1,4 @@
-import { expect, test, vi } from "vitest";
+import { beforeEach, expect, test, vi } from "vitest";
 import { StopCheck } from "../../../shared/consumer/outcomes/stop-check.ts";
 import type { RunRecord } from "../../../shared/ledger/run-record.ts";
 import { PATIENTLY } from "../../helpers/patience.ts";
@@ -10,6 +10,11 @@ const find = vi.fn(
       answers.push((status) => resolve({ status } as RunRecord));
     }),
 );
+
+beforeEach(() => {
+  find.mockClear();
+  answers.length = 0;
+});
 
 const turn = () => new Promise(setImmediate);
 
@@ -28,8 +33,6 @@ test("all calls during a request share the next one, which begins after them", a
 
 test("calls that come while a request is in flight send none before its answer, however many there are", async () => {
   const check = new StopCheck({ find });
-  find.mockClear();
-  answers.length = 0;
   const first = check.isStopping("run");
   await turn();
   const second = check.isStopping("run");

@@ -6,10 +6,10 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { type SqsServer, startSqsServer } from "../../../../local/sqs/http-server.ts";
 import { QueueStore } from "../../../../local/sqs/queue-store.ts";
 import { SqsService } from "../../../../local/sqs/sqs-service.ts";
+import { PATIENTLY } from "../../../helpers/patience.ts";
 
 const authorization = "AWS4-HMAC-SHA256 Credential=key/20261127/us-east-1/sqs/aws4_request";
-/** A busy machine may need long for what takes a millisecond. */
-const PATIENTLY = { interval: 1, timeout: 30_000 };
+const AT_ONCE = { ...PATIENTLY, interval: 1 };
 
 let server: SqsServer;
 /** The server's sides of the connections. */
@@ -34,7 +34,7 @@ async function client() {
   const socket = connect(Number(port), hostname);
   socket.on("error", () => undefined);
   await once(socket, "connect");
-  const serverSide = await vi.waitFor(() => lastOf(accepted), PATIENTLY);
+  const serverSide = await vi.waitFor(() => lastOf(accepted), AT_ONCE);
   const ask = (action: string, input: object = {}) => {
     const body = JSON.stringify({ QueueUrl: "http://sqs/000000000000/q", ...input });
     const target = `x-amz-target: AmazonSQS.${action}`;
@@ -106,7 +106,7 @@ describe("a client that resets its connection", () => {
     const receives = vi.spyOn(server.store, "receiveOrWait");
     const { ask, end } = await client();
     ask("ReceiveMessage", { WaitTimeSeconds: 20 });
-    await vi.waitFor(() => expect(receives).toHaveBeenCalledOnce(), PATIENTLY);
+    await vi.waitFor(() => expect(receives).toHaveBeenCalledOnce(), AT_ONCE);
     await end(reset);
     server.store.send("q", { body: "a" });
     expect(await receives.mock.results[0]?.value).toEqual([]);
@@ -139,7 +139,7 @@ describe("a client that closes its connection", () => {
     const { socket, end } = await client();
     const head = `POST / HTTP/1.1\r\nhost: localhost\r\nauthorization: ${authorization}\r\ncontent-length: 100\r\n\r\n{`;
     socket.write(head);
-    await vi.waitFor(() => expect(respond).toHaveBeenCalledOnce(), PATIENTLY);
+    await vi.waitFor(() => expect(respond).toHaveBeenCalledOnce(), AT_ONCE);
     await end((socket) => socket.destroy());
     expect(await respond.mock.results[0]?.value).toMatchObject({ status: 500 });
   });
