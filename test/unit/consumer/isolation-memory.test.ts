@@ -44,3 +44,7 @@ test("the process gets the limits as flags", () => {
   expect(flags).toContain("--max-old-space-size=144");
   expect(flags.findLast((flag) => flag.startsWith("--max-semi-space-size"))).toBe("--max-semi-space-size=4");
 });
+
+test("the process gets nothing but flags before its module, because Node takes the first other argument for the module", () => {
+  expect(isolationFlags(isolationMemory(512)).filter((flag) => !flag.startsWith("--"))).toEqual([]);
+});
