@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { fillPage, placeOf } from "./harness/page.ts";
 import { fleetsOf, measureRow, type Row } from "./simulation/judge.ts";
-import { limitPlot } from "./simulation/limit-plot.ts";
+import { environmentsPlot, limitPlot } from "./simulation/limit-plot.ts";
 import { line, markdown } from "./simulation/report.ts";
 import { FLEETS, SETTINGS } from "./simulation/settings.ts";
 
@@ -53,6 +53,7 @@ function run({ only, seeds, alone, json, write }: Options): void {
     fillPage(page, new Map([["simulation", markdown(rows, placeOf(page, "simulation"), names)]]));
     for (const setting of settings.filter(({ name }) => PLOTTED.includes(name))) {
       writeFileSync(new URL(`limits-${setting.name}.svg`, DOCS), limitPlot(setting));
+      if (setting.name === "bucket") writeFileSync(new URL("limits-environments.svg", DOCS), environmentsPlot(setting));
     }
   }
   if (rows.some(({ missed }) => missed.length > 0)) process.exitCode = 1;

@@ -11,6 +11,8 @@ import { type LimitedService, type Response, type ServedCounts, servedCounts } f
 
 export interface BucketOptions {
   readonly perSecond: number;
+  /** Later rates: from so many seconds after the first request on. Default: the rate stays. */
+  readonly steps?: readonly (readonly [second: number, perSecond: number])[];
   readonly burst: number;
   /** How long a request takes that is not refused. */
   readonly milliseconds: number;
@@ -32,13 +34,15 @@ async function endOf(child: ChildProcess): Promise<ServedCounts> {
   return served;
 }
 
-async function serve({ perSecond, burst, milliseconds }: BucketOptions): Promise<void> {
+async function serve({ perSecond, steps = [], burst, milliseconds }: BucketOptions): Promise<void> {
   const responses: Response[] = [];
   let tokens = burst;
   let at = performance.now();
   const server = createServer(async (_, response) => {
     const now = performance.now();
-    tokens = Math.min(burst, tokens + ((now - at) * perSecond) / 1_000);
+    const second = now / 1_000 - (responses[0]?.at ?? now / 1_000);
+    const [, rate] = steps.findLast(([from]) => second >= from) ?? [0, perSecond];
+    tokens = Math.min(burst, tokens + ((now - at) * rate) / 1_000);
     at = now;
     const isRefused = tokens < 1;
     responses.push({ at: now / 1_000, isRefused });

@@ -8,8 +8,17 @@ interface Setting {
   readonly input: Readonly<Record<string, unknown>>;
   /** What the limit, which the run works at, allows a second. */
   readonly perSecond: number;
+  /** What the limit is later. */
+  readonly steps?: Steps;
   readonly needs?: () => string | undefined;
 }
+
+type Steps = readonly (readonly [second: number, perSecond: number])[];
+
+const STEPS: Steps = [
+  [30, 20],
+  [60, 200],
+];
 
 const SETTINGS: readonly Setting[] = [
   {
@@ -26,6 +35,13 @@ const SETTINGS: readonly Setting[] = [
     input: { service: "bucket", perSecond: 100, burst: 10, milliseconds: 300 },
   },
   {
+    name: "steps",
+    items: 30 * 100 + 30 * 20 + 30 * 200,
+    perSecond: 100,
+    steps: STEPS,
+    input: { service: "bucket", perSecond: 100, steps: STEPS, burst: 10, milliseconds: 150 },
+  },
+  {
     name: "set rate",
     items: 2_000,
     perSecond: 20,
@@ -36,14 +52,26 @@ const SETTINGS: readonly Setting[] = [
 /** Of `quick`: so many items are processed in a second or two. */
 const QUICK_SHARE = 0.05;
 
-const caseOf = ({ name, items, input, perSecond, needs }: Setting, scale: Scale): Case => {
+/** How long an oracle needs that knows the limit, in seconds. */
+function idealSeconds(count: number, { perSecond, steps = [] }: Setting): number {
+  let [left, from, rate]: [number, number, number] = [count, 0, perSecond];
+  for (const [second, later] of steps) {
+    const borne = rate * (second - from);
+    if (borne >= left) break;
+    [left, from, rate] = [left - borne, second, later];
+  }
+  return from + left / rate;
+}
+
+const caseOf = (setting: Setting, scale: Scale): Case => {
+  const { name, items, input, needs } = setting;
   const count = scale === "quick" ? Math.round(items * QUICK_SHARE) : items;
   return {
     name: `limits ${name}`,
     rounds: 1,
     sides: [{ name: SLUICE, program: "limited.ts", input: { ...input, items: count }, ...(needs && { needs }) }],
     metrics: [
-      { key: "wallSeconds", label: "wall", unit: "s", baseline: count / perSecond },
+      { key: "wallSeconds", label: "wall", unit: "s", baseline: idealSeconds(count, setting) },
       { key: "refusedPercent", label: "refused", unit: "%" },
       { key: "refusedFirst", label: "refused in the first 10 s", unit: "requests" },
       { key: "refusedLaterPercent", label: "refused later", unit: "%" },
@@ -85,6 +113,8 @@ const SLOTS = 50;
 
 const NGINX = "nginx with `limit_req` (20/s, burst 5), 2,000 items, nothing configured";
 const BUCKET = "a service that bears 100/s (burst 10), 6,000 items, nothing configured";
+const STEPPED =
+  "a service that bears 100/s, after 30 s 20/s and after 60 s 200/s (burst 10), 9,600 items, nothing configured";
 const SET = "`rateLimit` of 20/s, 2,000 items";
 
 /** Runs against a real HTTP service that refuses what it cannot bear. */
@@ -99,6 +129,9 @@ export const limits: Row = {
     wall("bucket", BUCKET, { atMost: 1.053 }),
     refused("bucket", BUCKET, 2),
     ...refusedLater("bucket", BUCKET, 2),
+    // Shown. Only the simulation has marks for steps.
+    wall("steps", STEPPED, {}),
+    refused("steps", STEPPED, 2),
     wall("set rate", SET, { atLeast: 0.98, atMost: 1.02 }),
     refused("set rate", SET, 0),
   ],

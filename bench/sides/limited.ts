@@ -1,4 +1,4 @@
-import { startBucketService } from "../harness/bucket-service.ts";
+import { type BucketOptions, startBucketService } from "../harness/bucket-service.ts";
 import { runOnEngine } from "../harness/engine-run.ts";
 import { startNginx } from "../harness/nginx-service.ts";
 import { side } from "../harness/side.ts";
@@ -8,6 +8,8 @@ interface Input {
   readonly service: "bucket" | "nginx";
   /** What the service bears. */
   readonly perSecond: number;
+  /** What the bucket bears later. */
+  readonly steps?: BucketOptions["steps"];
   readonly burst: number;
   /** How long a request to the bucket takes. */
   readonly milliseconds?: number;
@@ -16,11 +18,11 @@ interface Input {
 }
 
 /** A workflow on the embedded engine, whose tasks ask a real HTTP service. Fails unless every item succeeds. */
-await side<Input>(async ({ items, service, perSecond, burst, milliseconds = 0, rateLimit }, directory) => {
+await side<Input>(async ({ items, service, perSecond, steps = [], burst, milliseconds = 0, rateLimit }, directory) => {
   const limits = { perSecond, burst };
   const running = await (service === "nginx"
     ? startNginx(directory, limits)
-    : startBucketService({ ...limits, milliseconds }));
+    : startBucketService({ ...limits, steps, milliseconds }));
   const { wallSeconds } = await runOnEngine({
     workflow: "bench/workflows/limited.ts",
     directory,

@@ -108,7 +108,7 @@ function firstSecond(step: number, isReached: (second: number) => boolean): numb
 }
 
 /** ⌈limit ÷ slots⌉ + 1 environments, on average over the time. */
-function environmentsAllowed({ service }: Outcome, fleet: Fleet): number {
+export function environmentsAllowed({ service }: Outcome, fleet: Fleet): number {
   let allowed = 0;
   for (let second = 0; second < SECONDS; second++) {
     const needed = Math.ceil(service.idealInFlight(second * 1_000) / fleet.slots - 1e-9);

@@ -362,6 +362,12 @@ function afterTrialEpoch(state: State, measured: Measured, totals: EpochTotals):
   forgetEvidence(state);
   state.clean = NO_SUM;
   hold(state, totals);
+  if (kind === "slots") return;
+  // The rate of the trial may be far too low.
+  state.phase = "search";
+  state.isNew = true;
+  state.probed = NO_SUM;
+  nextStep(state, measured);
 }
 
 /** The second epoch at a level that is refused: the service's bucket was empty before, so it bears what it accepted. */

@@ -43,15 +43,18 @@ describe("a trial", () => {
     expect(run.state?.phase).toBe("trial");
   });
 
-  test("that is not refused for 3.5 s shows that the service limits a rate, which is probed at once", () => {
+  test("that is not refused for 3.5 s shows that the service limits a rate, which is searched for at once", () => {
     const run = trying();
     const { level = 0 } = run.state ?? {};
     for (let epoch = 0; epoch < 2; epoch++) run.epoch(1e9, {}, QUIET);
     expect(run.state?.phase).toBe("trial");
     run.epoch(1e9, {}, QUIET);
-    expect(run.state).toMatchObject({ kind: "rate", phase: "hold", doubt: 1 });
-    for (let epoch = 0; epoch < 3; epoch++) run.epoch(1e9, {}, QUIET);
-    expect(run.limit.perSecond).toBeGreaterThan(level);
+    expect(run.state).toMatchObject({ kind: "rate", phase: "search", doubt: 1 });
+    expect(run.limit.perSecond).toBeCloseTo(1.4 * level);
+    // The rate of the trial was too low. What is accepted while more is refused is what the service bears.
+    while (run.state?.phase === "search") run.epoch(80, {}, { contradictions: 0, started: run.limit.perSecond ?? 0 });
+    expect(run.limit.perSecond).toBeGreaterThan(75);
+    expect(run.limit.perSecond).toBeLessThan(81);
   });
 
   test("that is refused shows that the service limits slots: the ceiling from before is in force again, and the next trial needs more evidence", () => {
