@@ -21,8 +21,8 @@ const SEARCH_GROWTH_PER_SECOND = 150;
 const MOST_SEARCH_GROWTH = 4;
 /** A lower rate only doubles: with so few attempts, the tokens of a bucket may pay for all of them. */
 const LEAST_QUICK_SEARCH = 15;
-/** The same for a rate that is an estimate. */
-const FIRST_RATE_GROWTH = 1.4;
+/** The same while the ceiling is an estimate. */
+const FIRST_GROWTH = 1.4;
 
 /** A service may accept this many attempts at once, above its rate: a token bucket. */
 export const BURST = 10;
@@ -51,7 +51,7 @@ export function nextStep(state: State, { bears, seconds }: Measured): void {
 }
 
 function searchGrowth({ isNew, kind, level }: State): number {
-  if (isNew && kind === "rate") return FIRST_RATE_GROWTH;
+  if (isNew) return FIRST_GROWTH;
   if (kind === "slots" || level < LEAST_QUICK_SEARCH) return SEARCH_GROWTH;
   return Math.max(SEARCH_GROWTH, Math.min(MOST_SEARCH_GROWTH, 1 + SEARCH_GROWTH_PER_SECOND / level));
 }
