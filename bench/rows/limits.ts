@@ -131,7 +131,7 @@ export const limits: Row = {
     ...refusedLater("bucket", BUCKET, 2),
     // Shown. Only the simulation has marks for steps.
     wall("steps", STEPPED, {}),
-    refused("steps", STEPPED, 2),
+    ...refusedLater("steps", STEPPED, 2),
     wall("set rate", SET, { atLeast: 0.98, atMost: 1.02 }),
     refused("set rate", SET, 0),
   ],
